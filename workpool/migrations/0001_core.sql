@@ -1,0 +1,218 @@
+-- The tables of workpool. `workpool.` stands for the configured schema.
+
+CREATE TABLE workpool.pools (
+    name                     text PRIMARY KEY CHECK (octet_length(name) BETWEEN 1 AND 200),
+    max_parallelism          bigint NOT NULL DEFAULT 10 CHECK (max_parallelism BETWEEN 0 AND 4294967295),
+    paused                   boolean NOT NULL DEFAULT false,
+    retry_actions_by_default boolean NOT NULL DEFAULT false,
+    max_attempts             integer NOT NULL DEFAULT 5 CHECK (max_attempts >= 1),
+    initial_backoff_ms       bigint NOT NULL DEFAULT 250 CHECK (initial_backoff_ms >= 0),
+    backoff_base             double precision NOT NULL DEFAULT 2 CHECK (backoff_base >= 1 AND backoff_base < 'infinity'),
+    max_backoff_ms           bigint NOT NULL DEFAULT 3600000 CHECK (max_backoff_ms >= 0),
+    status_ttl_ms            bigint DEFAULT 86400000 CHECK (status_ttl_ms >= 0),
+    log_level                text NOT NULL DEFAULT 'info'
+                             CHECK (log_level IN ('off', 'error', 'warn', 'info', 'debug', 'trace')),
+    watched_until            timestamptz NOT NULL DEFAULT 'epoch',
+    reported_at              timestamptz NOT NULL DEFAULT statement_timestamp(),
+    created_at               timestamptz NOT NULL DEFAULT statement_timestamp()
+) WITH (fillfactor = 70);
+
+COMMENT ON TABLE  workpool.pools IS 'One row a pool. Code seeds it, then this row rules.';
+COMMENT ON COLUMN workpool.pools.max_parallelism IS 'How many items of the pool may run at once over all workers. Change it with workpool, not by UPDATE: running workers hold grants.';
+COMMENT ON COLUMN workpool.pools.paused IS 'Nothing starts while true.';
+COMMENT ON COLUMN workpool.pools.retry_actions_by_default IS 'Whether actions that say nothing about retries get the policy of this row.';
+COMMENT ON COLUMN workpool.pools.max_attempts IS 'Policy for retry = true: attempts in all.';
+COMMENT ON COLUMN workpool.pools.initial_backoff_ms IS 'Policy for retry = true: delay after the first failed attempt.';
+COMMENT ON COLUMN workpool.pools.backoff_base IS 'Policy for retry = true: factor per further attempt.';
+COMMENT ON COLUMN workpool.pools.max_backoff_ms IS 'Policy for retry = true: cap of the delay.';
+COMMENT ON COLUMN workpool.pools.status_ttl_ms IS 'How long ended work stays readable; null is for ever, 0 not at all.';
+COMMENT ON COLUMN workpool.pools.log_level IS 'The most verbose level at which workers log events of this pool.';
+COMMENT ON COLUMN workpool.pools.watched_until IS 'Workers announce changes until then, because somebody watches.';
+COMMENT ON COLUMN workpool.pools.reported_at IS 'End of the last window that a worker reported.';
+COMMENT ON COLUMN workpool.pools.created_at IS 'When the pool was first declared or created.';
+
+CREATE TABLE workpool.workers (
+    id         uuid PRIMARY KEY,
+    expires_at timestamptz NOT NULL,
+    dead       boolean NOT NULL DEFAULT false,
+    started_at timestamptz NOT NULL DEFAULT statement_timestamp(),
+    host       text NOT NULL,
+    pid        bigint NOT NULL,
+    version    text NOT NULL,
+    functions  text[] NOT NULL
+) WITH (fillfactor = 50);
+
+COMMENT ON TABLE  workpool.workers IS 'One row a running worker: its lease.';
+COMMENT ON COLUMN workpool.workers.id IS 'Random for each start, never used again.';
+COMMENT ON COLUMN workpool.workers.expires_at IS 'The lease: renewed by heartbeats, by the clock of the database.';
+COMMENT ON COLUMN workpool.workers.dead IS 'Recovery has begun; the lease cannot be renewed any more.';
+COMMENT ON COLUMN workpool.workers.started_at IS 'When the worker registered.';
+COMMENT ON COLUMN workpool.workers.host IS 'Name of the machine, for people.';
+COMMENT ON COLUMN workpool.workers.pid IS 'Process id on that machine, for people.';
+COMMENT ON COLUMN workpool.workers.version IS 'Version of workpool in that process.';
+COMMENT ON COLUMN workpool.workers.functions IS 'Names of the functions that the worker can run.';
+
+CREATE TABLE workpool.slots (
+    pool       text NOT NULL,
+    worker     uuid NOT NULL,
+    granted    bigint NOT NULL DEFAULT 0 CHECK (granted >= 0),
+    wanted     bigint NOT NULL DEFAULT 0 CHECK (wanted >= 0),
+    frozen     boolean NOT NULL DEFAULT false,
+    asleep     boolean NOT NULL DEFAULT true,
+    claimed_to timestamptz NOT NULL DEFAULT 'epoch',
+    PRIMARY KEY (pool, worker)
+) WITH (fillfactor = 50);
+CREATE INDEX slots_worker ON workpool.slots (worker);
+
+COMMENT ON TABLE  workpool.slots IS 'How many items of a pool a worker may run. A claim locks its row here, so changing the row is a barrier to claims.';
+COMMENT ON COLUMN workpool.slots.pool IS 'The pool.';
+COMMENT ON COLUMN workpool.slots.worker IS 'The worker.';
+COMMENT ON COLUMN workpool.slots.granted IS 'Upper bound of what the worker runs; the sum over a pool stays within max_parallelism.';
+COMMENT ON COLUMN workpool.slots.wanted IS 'Further slots for which the worker has due work; others make room.';
+COMMENT ON COLUMN workpool.slots.frozen IS 'Nothing may start on these slots until they have been taken anew.';
+COMMENT ON COLUMN workpool.slots.asleep IS 'The worker waits: whoever enqueues notifies.';
+COMMENT ON COLUMN workpool.slots.claimed_to IS 'Highest run_at that the worker claimed: recovery looks no further.';
+
+CREATE TABLE workpool.work (
+    id                 uuid PRIMARY KEY,
+    pool               text NOT NULL CHECK (octet_length(pool) BETWEEN 1 AND 200),
+    function           text NOT NULL CHECK (octet_length(function) BETWEEN 1 AND 500),
+    kind               smallint NOT NULL CHECK (kind BETWEEN 0 AND 2),
+    name               text CHECK (octet_length(name) <= 500),
+    run_at             timestamptz NOT NULL CHECK (run_at >= 'epoch' AND run_at < '10000-01-01 00:00:00+00'),
+    enqueued_at        timestamptz NOT NULL DEFAULT statement_timestamp(),
+    worker             uuid,
+    attempt            integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    started_at         timestamptz,
+    max_attempts       integer CHECK (max_attempts >= 1),
+    initial_backoff_ms bigint CHECK (initial_backoff_ms >= 0),
+    backoff_base       double precision CHECK (backoff_base >= 1 AND backoff_base < 'infinity'),
+    max_backoff_ms     bigint CHECK (max_backoff_ms >= 0),
+    status_ttl_ms      bigint CHECK (status_ttl_ms >= 0),
+    cancel_requested   boolean NOT NULL DEFAULT false,
+    lost               smallint NOT NULL DEFAULT 0 CHECK (lost >= 0),
+    callback           text,
+    callback_outcomes  smallint NOT NULL DEFAULT 7,
+    context            json,
+    errors             json[],
+    args               json NOT NULL
+) WITH (
+    -- Room for the claim, which changes no indexed column, to stay on the page (HOT).
+    fillfactor = 60,
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05,
+    autovacuum_vacuum_cost_delay = 0
+);
+-- Without `worker`, so that a claim touches no index.
+CREATE INDEX work_due ON workpool.work (pool, run_at, id);
+
+COMMENT ON TABLE  workpool.work IS 'Work that has not ended. Ended work moves to finished.';
+COMMENT ON COLUMN workpool.work.id IS 'UUIDv7, made by whoever enqueues.';
+COMMENT ON COLUMN workpool.work.pool IS 'The pool whose limit holds.';
+COMMENT ON COLUMN workpool.work.function IS 'Registered name of the function to run.';
+COMMENT ON COLUMN workpool.work.kind IS '0 action, 1 mutation, 2 query.';
+COMMENT ON COLUMN workpool.work.name IS 'Label for people.';
+COMMENT ON COLUMN workpool.work.run_at IS 'Due time, by the clock of the database; after a failed attempt the end of the backoff.';
+COMMENT ON COLUMN workpool.work.enqueued_at IS 'When it was enqueued.';
+COMMENT ON COLUMN workpool.work.worker IS 'Who runs it; null while it waits.';
+COMMENT ON COLUMN workpool.work.attempt IS 'Attempts claimed so far. (id, worker, attempt) is the fence of the running attempt.';
+COMMENT ON COLUMN workpool.work.started_at IS 'When the latest attempt was claimed.';
+COMMENT ON COLUMN workpool.work.max_attempts IS 'Retry policy, frozen at enqueue; null: no retries.';
+COMMENT ON COLUMN workpool.work.initial_backoff_ms IS 'Delay after the first failed attempt.';
+COMMENT ON COLUMN workpool.work.backoff_base IS 'Factor per further attempt.';
+COMMENT ON COLUMN workpool.work.max_backoff_ms IS 'Cap of the delay.';
+COMMENT ON COLUMN workpool.work.status_ttl_ms IS 'How long the ended work stays readable; null: for ever.';
+COMMENT ON COLUMN workpool.work.cancel_requested IS 'Somebody canceled it while it ran: no further attempt.';
+COMMENT ON COLUMN workpool.work.lost IS 'Attempts of a mutation or query whose worker died: bounded, in case it kills its process.';
+COMMENT ON COLUMN workpool.work.callback IS 'Registered name of the on_complete function.';
+COMMENT ON COLUMN workpool.work.callback_outcomes IS 'Outcomes to call back for: 1 success + 2 failed + 4 canceled.';
+COMMENT ON COLUMN workpool.work.context IS 'Context for the callback.';
+COMMENT ON COLUMN workpool.work.errors IS 'The last failures, oldest first.';
+COMMENT ON COLUMN workpool.work.args IS 'Arguments, byte for byte as given.';
+
+CREATE TABLE workpool.finished (
+    id          uuid PRIMARY KEY,
+    pool        text NOT NULL,
+    function    text NOT NULL,
+    kind        smallint NOT NULL,
+    name        text,
+    outcome     smallint NOT NULL CHECK (outcome BETWEEN 0 AND 2),
+    attempts    integer NOT NULL,
+    enqueued_at timestamptz NOT NULL,
+    started_at  timestamptz,
+    finished_at timestamptz NOT NULL,
+    expires_at  timestamptz,
+    result      json,
+    errors      json[]
+);
+CREATE INDEX finished_expiry ON workpool.finished (expires_at) WHERE expires_at IS NOT NULL;
+
+COMMENT ON TABLE  workpool.finished IS 'Ended work, readable until it expires.';
+COMMENT ON COLUMN workpool.finished.id IS 'Id of the work item.';
+COMMENT ON COLUMN workpool.finished.pool IS 'Its pool.';
+COMMENT ON COLUMN workpool.finished.function IS 'Its function.';
+COMMENT ON COLUMN workpool.finished.kind IS '0 action, 1 mutation, 2 query.';
+COMMENT ON COLUMN workpool.finished.name IS 'Label for people.';
+COMMENT ON COLUMN workpool.finished.outcome IS '0 success, 1 failed, 2 canceled.';
+COMMENT ON COLUMN workpool.finished.attempts IS 'Attempts in all.';
+COMMENT ON COLUMN workpool.finished.enqueued_at IS 'When it was enqueued.';
+COMMENT ON COLUMN workpool.finished.started_at IS 'When the last attempt was claimed; null if it never started.';
+COMMENT ON COLUMN workpool.finished.finished_at IS 'When it ended.';
+COMMENT ON COLUMN workpool.finished.expires_at IS 'When it may be pruned; null: never.';
+COMMENT ON COLUMN workpool.finished.result IS 'Result of a success.';
+COMMENT ON COLUMN workpool.finished.errors IS 'The last failures, oldest first.';
+
+CREATE TABLE workpool.callbacks (
+    id            uuid PRIMARY KEY,
+    pool          text NOT NULL,
+    work_function text NOT NULL,
+    callback      text NOT NULL,
+    context       json,
+    outcome       smallint NOT NULL CHECK (outcome BETWEEN 0 AND 2),
+    attempts      integer NOT NULL,
+    result        json,
+    errors        json[],
+    run_at        timestamptz NOT NULL,
+    worker        uuid,
+    attempt       integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    parked_at     timestamptz,
+    error         json
+) WITH (fillfactor = 70);
+CREATE INDEX callbacks_due ON workpool.callbacks (run_at, id) WHERE parked_at IS NULL;
+CREATE INDEX callbacks_worker ON workpool.callbacks (worker) WHERE worker IS NOT NULL;
+CREATE INDEX callbacks_parked ON workpool.callbacks (parked_at, id) WHERE parked_at IS NOT NULL;
+
+COMMENT ON TABLE  workpool.callbacks IS 'Callbacks that are still to run, recorded in the transaction that ended the work; and parked ones.';
+COMMENT ON COLUMN workpool.callbacks.id IS 'Id of the work item that ended.';
+COMMENT ON COLUMN workpool.callbacks.pool IS 'Its pool.';
+COMMENT ON COLUMN workpool.callbacks.work_function IS 'Its function.';
+COMMENT ON COLUMN workpool.callbacks.callback IS 'Registered name of the on_complete function.';
+COMMENT ON COLUMN workpool.callbacks.context IS 'Context given at enqueue.';
+COMMENT ON COLUMN workpool.callbacks.outcome IS '0 success, 1 failed, 2 canceled.';
+COMMENT ON COLUMN workpool.callbacks.attempts IS 'Attempts of the work.';
+COMMENT ON COLUMN workpool.callbacks.result IS 'Result of a success.';
+COMMENT ON COLUMN workpool.callbacks.errors IS 'Failures of the work.';
+COMMENT ON COLUMN workpool.callbacks.run_at IS 'Due time.';
+COMMENT ON COLUMN workpool.callbacks.worker IS 'Who runs it; null while it waits.';
+COMMENT ON COLUMN workpool.callbacks.attempt IS 'Attempts of the callback; with id and worker the fence.';
+COMMENT ON COLUMN workpool.callbacks.parked_at IS 'When it was given up; replay it after mending the cause.';
+COMMENT ON COLUMN workpool.callbacks.error IS 'Why the latest attempt of the callback failed.';
+
+CREATE TABLE workpool.stats (
+    pool      text NOT NULL,
+    at        timestamptz NOT NULL DEFAULT statement_timestamp(),
+    succeeded bigint NOT NULL DEFAULT 0,
+    failed    bigint NOT NULL DEFAULT 0,
+    retries   bigint NOT NULL DEFAULT 0,
+    canceled  bigint NOT NULL DEFAULT 0,
+    stopped   bigint NOT NULL DEFAULT 0
+);
+CREATE INDEX stats_window ON workpool.stats (pool, at);
+
+COMMENT ON TABLE  workpool.stats IS 'What ended, appended every few seconds by each worker; kept for two hours.';
+COMMENT ON COLUMN workpool.stats.pool IS 'The pool.';
+COMMENT ON COLUMN workpool.stats.at IS 'When it was written.';
+COMMENT ON COLUMN workpool.stats.succeeded IS 'Work that ended in success.';
+COMMENT ON COLUMN workpool.stats.failed IS 'Work that ended failed.';
+COMMENT ON COLUMN workpool.stats.retries IS 'Attempts that failed and are followed by another.';
+COMMENT ON COLUMN workpool.stats.canceled IS 'Work that ended canceled, running or not.';
+COMMENT ON COLUMN workpool.stats.stopped IS 'The part of canceled that was running: its last attempt failed.';

@@ -1,0 +1,286 @@
+//! A failed attempt: what user code returned, in a form that can be stored and read back.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The most bytes of message and sources that are kept of one failure.
+const KEPT: usize = 8 * 1024;
+
+/// Why an attempt failed. Made from whatever error a function returns, or with
+/// [`Failure::non_retryable`] and [`Failure::retry_after`]; read back from the database in a
+/// [`Completion`](crate::Completion) or a [`Status`](crate::Status).
+///
+/// Stored are the message and those of its sources, cleaned of NUL and cut to 8 KiB in all.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Failure {
+    kind: FailureKind,
+    message: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<String>,
+    #[serde(default)]
+    attempt: u32,
+    #[serde(skip)]
+    advice: Advice,
+    #[serde(skip)]
+    error: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The function returned an error.
+    Error,
+    /// The function returned an error marked as non-retryable.
+    NonRetryable,
+    /// The function panicked.
+    Panic,
+    /// The attempt took longer than its `timeout`.
+    Timeout,
+    /// The process died while the action may have been running. With retries off the action was
+    /// entered at most once; whether it took effect is not known.
+    Lost,
+    /// The stored arguments do not fit the function's type.
+    Undecodable,
+    /// The function returned something that cannot be stored.
+    UnstorableResult,
+    /// The stored row makes no sense, for example it calls an action a mutation.
+    Invalid,
+}
+
+/// What the worker is to do about a failure, beyond the policy.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Advice {
+    #[default]
+    Policy,
+    Stop,
+    After(Duration),
+    /// A serialization failure, a deadlock or a lost connection: run the body again.
+    RunAgain,
+}
+
+impl Failure {
+    /// A failure that ends the work at once, however many attempts are left.
+    ///
+    /// It is found through wrapping: an `anyhow` context around it, or an error of yours whose
+    /// `source()` leads to it, ends the work as well.
+    pub fn non_retryable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self {
+            advice: Advice::Stop,
+            kind: FailureKind::NonRetryable,
+            ..Self::from_error(error.into())
+        }
+    }
+
+    /// A failure after which the next attempt, if one is left, comes after `delay` instead of the
+    /// policy's backoff.
+    pub fn retry_after(
+        delay: Duration,
+        error: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self { advice: Advice::After(delay), ..Self::from_error(error.into()) }
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub const fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The message of the error itself.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The messages along the error's `source()` chain, outermost first.
+    #[must_use]
+    pub fn sources(&self) -> &[String] {
+        &self.sources
+    }
+
+    /// Which attempt failed, from 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    pub(crate) const fn advice(&self) -> Advice {
+        self.advice
+    }
+
+    pub(crate) fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        let advice = match kind {
+            FailureKind::Undecodable | FailureKind::UnstorableResult | FailureKind::Invalid => {
+                Advice::Stop
+            }
+            _ => Advice::Policy,
+        };
+        let message = bounded(&message.into(), KEPT);
+        Self { kind, message, sources: Vec::new(), attempt: 0, advice, error: None }
+    }
+
+    pub(crate) fn with_attempt(mut self, attempt: i32) -> Self {
+        self.attempt = u32::try_from(attempt).unwrap_or(0);
+        self
+    }
+
+    /// Any error, with the advice that some error along its chain carries.
+    pub(crate) fn from_error(error: Box<dyn StdError + Send + Sync>) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(failure) => return *failure,
+            Err(error) => error,
+        };
+        let mut failure = Self::new(FailureKind::Error, error.to_string());
+        let mut left = KEPT.saturating_sub(failure.message.len());
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
+        while let Some(at) = cause {
+            if let Some(marked) = at.downcast_ref::<Self>() {
+                failure.advice = marked.advice;
+                failure.kind = marked.kind;
+            } else if at.downcast_ref().is_some_and(crate::store::is_transient) {
+                failure.advice = Advice::RunAgain;
+            }
+            cause = at.source();
+            if let Some(source) = cause
+                && left > 0
+            {
+                let text = bounded(&source.to_string(), left);
+                left = left.saturating_sub(text.len().max(1));
+                failure.sources.push(text);
+            }
+        }
+        failure.error = Some(error);
+        failure
+    }
+
+    /// Reads a stored failure; text that somebody wrote by hand becomes the message.
+    pub(crate) fn from_json(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_else(|_| Self::new(FailureKind::Error, json))
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings and numbers are always JSON")
+    }
+}
+
+/// Without NUL, which the database cannot show as text, and cut at a character boundary.
+fn bounded(text: &str, limit: usize) -> String {
+    let cut = text.floor_char_boundary(limit);
+    let mut kept: Cow<'_, str> = text[..cut].into();
+    if kept.contains('\0') {
+        kept = kept.replace('\0', "\u{FFFD}").into();
+    }
+    if cut < text.len() {
+        kept.to_mut().push_str(" … (cut)");
+    }
+    kept.into_owned()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.error.as_ref().and_then(|error| error.source())
+    }
+}
+
+/// Copies what is stored of a failure; the original error object stays behind.
+impl Clone for Failure {
+    fn clone(&self) -> Self {
+        let Self { kind, message, sources, attempt, advice, error: _ } = self;
+        let (message, sources) = (message.clone(), sources.clone());
+        Self { kind: *kind, message, sources, attempt: *attempt, advice: *advice, error: None }
+    }
+}
+
+/// Compares what is stored.
+impl PartialEq for Failure {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.message, &self.sources, self.attempt)
+            == (other.kind, &other.message, &other.sources, other.attempt)
+    }
+}
+
+/// Marks the error of a `Result` for the worker.
+pub trait ResultExt<T> {
+    /// Turns any error into one that ends the work at once.
+    ///
+    /// ```
+    /// use workpool::{Failure, ResultExt};
+    /// let parsed: Result<u32, Failure> = "seven".parse().non_retryable();
+    /// assert!(parsed.is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of `self`, wrapped.
+    fn non_retryable(self) -> Result<T, Failure>;
+
+    /// Turns any error into one after which the next attempt comes after `delay`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `self`, wrapped.
+    fn retry_after(self, delay: Duration) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> ResultExt<T> for Result<T, E> {
+    fn non_retryable(self) -> Result<T, Failure> {
+        self.map_err(Failure::non_retryable)
+    }
+
+    fn retry_after(self, delay: Duration) -> Result<T, Failure> {
+        self.map_err(|error| Failure::retry_after(delay, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Wrapped(Failure);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl StdError for Wrapped {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_non_retryable_failure_is_found_through_wrapping() {
+        let failure = Failure::from_error(Box::new(Wrapped(Failure::non_retryable("inner"))));
+        assert_eq!(failure.advice(), Advice::Stop);
+        assert_eq!(failure.message(), "outer");
+        assert_eq!(failure.sources(), ["inner"]);
+    }
+
+    #[test]
+    fn long_and_dirty_text_is_cut_and_cleaned() {
+        let failure = Failure::from_error(format!("a\0{}", "ü".repeat(10_000_000)).into());
+        assert!(failure.message().len() < KEPT + 20);
+        assert!(failure.message().starts_with("a\u{FFFD}ü"));
+        assert_eq!(Failure::from_json(&failure.to_json()), failure);
+    }
+
+    #[test]
+    fn text_written_by_hand_becomes_the_message() {
+        assert_eq!(Failure::from_json("[1").message(), "[1");
+    }
+}

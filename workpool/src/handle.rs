@@ -1,0 +1,67 @@
+//! `Workpool`, the handle that everything goes through, and how one is configured.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sqlx::PgPool;
+
+use crate::hub::Hub;
+use crate::store::Store;
+
+/// A handle on the work in one schema of one database. Cheap to clone; all clones share their
+/// connections.
+///
+/// ```no_run
+/// # async fn f() -> workpool::Result<()> {
+/// let workpool = workpool::Workpool::connect("postgres://localhost/app").await?;
+/// let worker = workpool.worker().start().await?;
+/// # worker.shutdown().await;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Workpool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: PgPool,
+    store: Store,
+    hub: Arc<Hub>,
+}
+
+impl Workpool {
+    pub(crate) fn assemble(db: PgPool, store: Store) -> Self {
+        Self { inner: Arc::new(Inner { db, store, hub: Arc::new(Hub::default()) }) }
+    }
+
+    /// The pool of connections that this handle uses.
+    #[must_use]
+    pub fn db(&self) -> &PgPool {
+        &self.inner.db
+    }
+
+    /// The schema that holds the tables.
+    #[must_use]
+    pub fn schema(&self) -> &str {
+        self.store().schema()
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.inner.hub
+    }
+
+    /// Makes sure that notifications of the database reach the hub.
+    pub(crate) fn listen(&self) {
+        self.hub().listen(self.db(), self.store());
+    }
+}
+
+impl fmt::Debug for Workpool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Workpool").field("schema", &self.schema()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+//! Wake-ups inside a process: what the database notified, and what this process did itself.
+//! Hints only: everybody who waits here polls as well.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use sqlx::PgPool;
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+
+use crate::listener;
+use crate::store::Store;
+
+/// Something may have changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// Work was added to a pool, or room was made in it.
+    Work(Arc<str>),
+    /// Work of a pool has moved on, which somebody watches.
+    Change(Arc<str>),
+    /// Anything: a cancel, a changed pool, a callback, a new connection.
+    Any,
+}
+
+impl Hint {
+    /// Reads the payload of a notification; what makes no sense means anything.
+    pub(crate) fn parse(payload: &str) -> Self {
+        match (payload.get(..1), payload.get(1..)) {
+            (Some("+"), Some(pool)) => Self::Work(pool.into()),
+            (Some("="), Some(pool)) if !pool.is_empty() => Self::Change(pool.into()),
+            _ => Self::Any,
+        }
+    }
+
+    /// The payload that reads as a change of this pool; long names are not sent.
+    pub(crate) fn change_payload(pool: &str) -> String {
+        if pool.len() <= 64 { format!("={pool}") } else { String::new() }
+    }
+}
+
+/// Where hints of one handle meet those who wait for them.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    hints: broadcast::Sender<Hint>,
+    /// Pools in which a worker of this process could start something at once.
+    ready: Mutex<HashSet<Arc<str>>>,
+    listener: OnceLock<JoinHandle<()>>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let (hints, _) = broadcast::channel(1024);
+        Self { hints, ready: Mutex::default(), listener: OnceLock::new() }
+    }
+}
+
+impl Hub {
+    pub(crate) fn send(&self, hint: Hint) {
+        // Nobody waiting is fine.
+        let _ = self.hints.send(hint);
+    }
+
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {
+        self.hints.subscribe()
+    }
+
+    /// Whether a worker of this process takes work of the pool at once, so that the database need
+    /// not notify anybody.
+    pub(crate) fn is_ready(&self, pool: &str) -> bool {
+        self.ready.lock().expect("no code panics with this lock").contains(pool)
+    }
+
+    pub(crate) fn set_ready(&self, pool: &Arc<str>, ready: bool) {
+        let mut pools = self.ready.lock().expect("no code panics with this lock");
+        if ready {
+            pools.insert(Arc::clone(pool));
+        } else {
+            pools.remove(pool);
+        }
+    }
+
+    /// Starts to listen to the database, once.
+    pub(crate) fn listen(self: &Arc<Self>, db: &PgPool, store: &Store) {
+        self.listener.get_or_init(|| {
+            let run = listener::run(Arc::downgrade(self), db.connect_options(), store.clone());
+            tokio::spawn(run)
+        });
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.get() {
+            listener.abort();
+        }
+    }
+}
+
+/// Waits for a hint; a receiver that fell behind takes that as one.
+pub(crate) async fn next_hint(hints: &mut broadcast::Receiver<Hint>) -> Hint {
+    match hints.recv().await {
+        Ok(hint) => hint,
+        Err(broadcast::error::RecvError::Lagged(_)) => Hint::Any,
+        // The hub lives as long as anybody who waits here.
+        Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_are_hints_and_garbage_means_anything() {
+        assert_eq!(Hint::parse("+email"), Hint::Work("email".into()));
+        assert_eq!(Hint::parse("=email"), Hint::Change("email".into()));
+        for garbage in ["", "=", "~", "ü", "anything"] {
+            assert_eq!(Hint::parse(garbage), Hint::Any);
+        }
+        assert_eq!(Hint::parse(&Hint::change_payload(&"x".repeat(200))), Hint::Any);
+    }
+}

@@ -1,0 +1,93 @@
+//! Listens to the database on a connection of its own, and does nothing else, so that it always
+//! reads. It tests itself, and after each reconnect it hints at once: what was notified meanwhile
+//! is lost.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::time::{sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::hub::{Hint, Hub};
+use crate::store::{SqlResult, Store};
+
+/// Silence after which it tests whether the connection still delivers.
+const QUIET: Duration = Duration::from_secs(10);
+/// How long an answer of the database may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// The payload of its own test.
+const PING: &str = "~";
+
+/// Runs until the hub is gone.
+pub(crate) async fn run(hub: Weak<Hub>, options: Arc<PgConnectOptions>, store: Store) {
+    let mut backoff = Backoff::new("listener");
+    loop {
+        let end = session(&hub, &options, &store, &mut backoff).await;
+        if hub.strong_count() == 0 {
+            return;
+        }
+        if let Err(error) = end {
+            sleep(backoff.failed(&error)).await;
+        }
+    }
+}
+
+async fn session(
+    hub: &Weak<Hub>,
+    options: &PgConnectOptions,
+    store: &Store,
+    backoff: &mut Backoff,
+) -> SqlResult<()> {
+    let mut listener = connect(options, store).await?;
+    backoff.succeeded();
+    hint(hub, Hint::Any);
+    loop {
+        match timeout(QUIET, listener.try_recv()).await {
+            Ok(Ok(Some(note))) if note.payload() == PING => {}
+            Ok(Ok(Some(note))) => hint(hub, Hint::parse(note.payload())),
+            // The connection was lost.
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => ping(&mut listener, store).await?,
+        }
+        if hub.strong_count() == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn hint(hub: &Weak<Hub>, hint: Hint) {
+    if let Some(hub) = hub.upgrade() {
+        hub.send(hint);
+    }
+}
+
+async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListener> {
+    let one = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER);
+    let pool = one.connect_lazy_with(options.clone().application_name("workpool listener"));
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen(store.channel()).await?;
+    Ok(listener)
+}
+
+/// A notification to itself, and its arrival.
+async fn ping(listener: &mut PgListener, store: &Store) -> SqlResult<()> {
+    let sent = sqlx::query("SELECT pg_notify($1, $2)")
+        .bind(store.channel())
+        .bind(PING)
+        .execute(&mut *listener);
+    let late = || sqlx::Error::Protocol("no answer in time".into());
+    timeout(ANSWER, sent).await.map_err(|_| late())?.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn its_own_test_is_not_a_pool() {
+        assert_eq!(Hint::parse(PING), Hint::Any);
+    }
+}

@@ -1,0 +1,44 @@
+//! Canceling: what waits ends at once, what runs is asked to.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::{SqlResult, Store};
+
+/// An item that was there to cancel.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Canceled {
+    pub(crate) id: Uuid,
+    /// It waited and has ended; else it runs and has been asked to stop.
+    pub(crate) ended: bool,
+}
+
+impl Store {
+    /// Cancels what has not ended of these; the rest is absent from the answer.
+    pub(crate) async fn cancel(
+        &self,
+        conn: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> SqlResult<Vec<Canceled>> {
+        let sql = self.sql().cancel.clone();
+        sqlx::query_as(sql).bind(ids).bind(self.channel()).fetch_all(conn).await
+    }
+
+    /// The ids of a pool that a `cancel_all` is about, in lock order.
+    pub(crate) async fn cancelable(
+        &self,
+        conn: &mut PgConnection,
+        pool: &str,
+        function: Option<&str>,
+        with_running: bool,
+        limit: Option<i64>,
+    ) -> SqlResult<Vec<Uuid>> {
+        sqlx::query_scalar(self.sql().cancelable.clone())
+            .bind(pool)
+            .bind(function)
+            .bind(with_running)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+    }
+}

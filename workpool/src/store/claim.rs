@@ -1,0 +1,133 @@
+//! Taking due work into free slots.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Connection, FromRow, Row};
+use uuid::Uuid;
+
+use super::{BEGIN, SqlResult, Store, Timestamp};
+use crate::retry::RetryPolicy;
+
+/// What a worker asks of one pool.
+#[derive(Debug, Clone)]
+pub(crate) struct Ask<'a> {
+    pub(crate) pool: &'a str,
+    /// The most items.
+    pub(crate) items: i64,
+    /// Items of the pool that it runs already.
+    pub(crate) running: i64,
+    /// Where to begin to look.
+    pub(crate) since: Timestamp,
+    /// Whether whoever enqueues from now on is to notify.
+    pub(crate) asleep: bool,
+}
+
+/// A work item that is ours, with all that it takes to run it.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    pub(crate) id: Uuid,
+    pub(crate) pool: String,
+    pub(crate) function: String,
+    pub(crate) kind: i16,
+    pub(crate) attempt: i32,
+    pub(crate) run_at: Timestamp,
+    pub(crate) lag_ms: i64,
+    pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) args: String,
+}
+
+impl FromRow<'_, PgRow> for Claimed {
+    fn from_row(row: &PgRow) -> SqlResult<Self> {
+        Ok(Self {
+            id: row.try_get(0)?,
+            pool: row.try_get(1)?,
+            function: row.try_get(2)?,
+            kind: row.try_get(3)?,
+            attempt: row.try_get(4)?,
+            run_at: row.try_get(5)?,
+            lag_ms: row.try_get(6)?,
+            retry: policy(row)?,
+            args: row.try_get("args")?,
+        })
+    }
+}
+
+/// The frozen policy of a row; none: retries are off.
+pub(super) fn policy(row: &PgRow) -> SqlResult<Option<RetryPolicy>> {
+    let Some(max_attempts) = row.try_get::<Option<i32>, _>("max_attempts")? else {
+        return Ok(None);
+    };
+    let default = RetryPolicy::new();
+    let duration = |column, default| -> SqlResult<Duration> {
+        let ms: Option<i64> = row.try_get(column)?;
+        Ok(ms.map_or(default, |ms| Duration::from_millis(ms.unsigned_abs())))
+    };
+    Ok(Some(RetryPolicy {
+        max_attempts: max_attempts.unsigned_abs(),
+        initial_backoff: duration("initial_backoff_ms", default.initial_backoff)?,
+        base: row.try_get::<Option<f64>, _>("backoff_base")?.unwrap_or(default.base),
+        max_backoff: duration("max_backoff_ms", default.max_backoff)?,
+    }))
+}
+
+impl Store {
+    /// Claims due items, by due time. One statement, one commit: an answer means that they are
+    /// ours, and an error that it is not known (`release_unknown`).
+    pub(crate) async fn claim(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        asks: &[Ask<'_>],
+        functions: &[&str],
+    ) -> SqlResult<Vec<Claimed>> {
+        let claimed: Vec<Claimed> = sqlx::query_as(self.sql().claim.clone())
+            .bind(worker)
+            .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
+            .bind(asks.iter().map(|a| a.items).collect::<Vec<_>>())
+            .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
+            .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
+            .bind(functions)
+            .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
+            .fetch_all(conn)
+            .await?;
+        let asked: i64 = asks.iter().map(|a| a.items).sum();
+        debug_assert!(claimed.len() as i64 <= asked, "claimed more than was asked for");
+        Ok(claimed)
+    }
+
+    /// Hands back what is marked as ours and is not in `in_hand`, once every claim under way is
+    /// over. Nothing of it was entered, because its claim was never confirmed.
+    pub(crate) async fn release_unknown(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        in_hand: &[Uuid],
+    ) -> SqlResult<Vec<Uuid>> {
+        let mut tx = conn.begin_with(BEGIN).await?;
+        sqlx::query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
+        let released = sqlx::query_scalar(self.sql().release_unknown.clone())
+            .bind(worker)
+            .bind(in_hand)
+            .fetch_all(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(released)
+    }
+
+    /// How long until the next item of each pool is due; pools without one are absent.
+    pub(crate) async fn due(
+        &self,
+        conn: &mut PgConnection,
+        pools: &[&str],
+        functions: &[&str],
+    ) -> SqlResult<Vec<(String, Duration)>> {
+        let rows: Vec<(String, i64)> = sqlx::query_as(self.sql().due.clone())
+            .bind(pools)
+            .bind(functions)
+            .fetch_all(conn)
+            .await?;
+        let wait = |us: i64| Duration::from_micros(us.max(0).unsigned_abs());
+        Ok(rows.into_iter().map(|(pool, us)| (pool, wait(us))).collect())
+    }
+}

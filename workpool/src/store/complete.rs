@@ -1,0 +1,133 @@
+//! Ending attempts. Every statement is conditional on the fence (id, worker, attempt): ids that do
+//! not come back are not ours any more.
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::callbacks::RawCallback;
+use super::{SqlResult, Store};
+use crate::work::OutcomeKind;
+
+/// Work that ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    pub(crate) id: Uuid,
+    pub(crate) outcome: OutcomeKind,
+    pub(crate) result: Option<String>,
+    pub(crate) error: Option<String>,
+}
+
+/// An attempt that failed and is followed by another.
+#[derive(Debug, Clone)]
+pub(crate) struct Retried {
+    pub(crate) id: Uuid,
+    pub(crate) delay_us: i64,
+    pub(crate) error: String,
+}
+
+/// What became of a batch of ends.
+#[derive(Debug, Default)]
+pub(crate) struct Finished {
+    /// The ids that ended; the others were superseded.
+    pub(crate) ids: Vec<Uuid>,
+    /// Callbacks that are claimed for this worker.
+    pub(crate) callbacks: Vec<RawCallback>,
+}
+
+impl Store {
+    /// Ends work of one attempt number: moves it to `finished` and records its callbacks, in one
+    /// statement. `callbacks` names those that this worker runs at once.
+    pub(crate) async fn finish(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        attempt: i32,
+        ended: &[Ended],
+        callbacks: &[&str],
+    ) -> SqlResult<Finished> {
+        let rows = sqlx::query(self.sql().finish.clone())
+            .bind(worker)
+            .bind(attempt)
+            .bind(ended.iter().map(|e| e.id).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.outcome.code()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.result.as_deref()).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.error.as_deref()).collect::<Vec<_>>())
+            .bind(callbacks)
+            .fetch_all(conn)
+            .await?;
+        let mut finished = Finished::default();
+        for row in rows {
+            match RawCallback::from_finish(&row)? {
+                Some(callback) => finished.callbacks.push(callback),
+                None => finished.ids.push(row.try_get("id")?),
+            }
+        }
+        Ok(finished)
+    }
+
+    /// Puts failed attempts back, due after their backoff. Leaves out what was superseded, and
+    /// what somebody canceled: the caller ends that (and finds out which it was).
+    pub(crate) async fn retry(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        attempt: i32,
+        retried: &[Retried],
+    ) -> SqlResult<Vec<Uuid>> {
+        sqlx::query_scalar(self.sql().retry.clone())
+            .bind(worker)
+            .bind(attempt)
+            .bind(retried.iter().map(|r| r.id).collect::<Vec<_>>())
+            .bind(retried.iter().map(|r| r.delay_us).collect::<Vec<_>>())
+            .bind(retried.iter().map(|r| r.error.as_str()).collect::<Vec<_>>())
+            .fetch_all(conn)
+            .await
+    }
+
+    /// Hands back attempts that were never entered, uncounted; or, `lost`, attempts that the
+    /// database rolled back when their worker died. Leaves out what was canceled.
+    pub(crate) async fn release(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        attempt: i32,
+        ids: &[Uuid],
+        lost: bool,
+    ) -> SqlResult<Vec<Uuid>> {
+        sqlx::query_scalar(self.sql().release.clone())
+            .bind(worker)
+            .bind(attempt)
+            .bind(ids)
+            .bind(lost)
+            .fetch_all(conn)
+            .await
+    }
+
+    /// Whether an attempt is still ours. Waits for whatever transaction has it locked, so that
+    /// after a lost answer to COMMIT this is final: gone means committed or superseded.
+    pub(crate) async fn held(
+        &self,
+        conn: &mut PgConnection,
+        id: Uuid,
+        worker: Uuid,
+        attempt: i32,
+    ) -> SqlResult<bool> {
+        let sql = self.sql().held.clone();
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(attempt).fetch_optional(conn);
+        Ok(row.await?.is_some())
+    }
+
+    /// Like `held`, and keeps it ours until the end of the transaction.
+    pub(crate) async fn owned(
+        &self,
+        conn: &mut PgConnection,
+        id: Uuid,
+        worker: Uuid,
+        attempt: i32,
+    ) -> SqlResult<bool> {
+        let sql = self.sql().owned.clone();
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(attempt).fetch_optional(conn);
+        Ok(row.await?.is_some())
+    }
+}

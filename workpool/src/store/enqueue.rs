@@ -1,0 +1,111 @@
+//! Writing new work: all of it or none.
+
+use sqlx::Row;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::{SqlResult, Store, Timestamp};
+use crate::error::{Error, Result};
+use crate::retry::RetryPolicy;
+
+/// A work item that is still to be written. Everything in it has been checked.
+#[derive(Debug, Clone)]
+pub(crate) struct NewWork {
+    pub(crate) id: Uuid,
+    pub(crate) pool: String,
+    pub(crate) function: &'static str,
+    pub(crate) kind: i16,
+    pub(crate) name: Option<String>,
+    pub(crate) delay_us: i64,
+    pub(crate) run_at: Option<Timestamp>,
+    pub(crate) retry: RetryChoice,
+    /// Outer none: as the pool says. Inner none: for ever.
+    pub(crate) ttl_ms: Option<Option<i64>>,
+    pub(crate) callback: Option<&'static str>,
+    pub(crate) outcomes: i16,
+    pub(crate) context: Option<String>,
+    pub(crate) args: String,
+}
+
+/// What is known about retries before the pool's row has been read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum RetryChoice {
+    Off,
+    Given(RetryPolicy),
+    PoolPolicy,
+    PoolDefault,
+}
+
+impl RetryChoice {
+    const fn mode(self) -> i16 {
+        match self {
+            Self::Off => 0,
+            Self::Given(_) => 1,
+            Self::PoolPolicy => 2,
+            Self::PoolDefault => 3,
+        }
+    }
+
+    const fn policy(self) -> Option<RetryPolicy> {
+        match self {
+            Self::Given(policy) => Some(policy),
+            _ => None,
+        }
+    }
+}
+
+impl Store {
+    /// Writes items of one pool in one statement. With `notify`, wakes workers that sleep.
+    pub(crate) async fn enqueue(
+        &self,
+        conn: &mut PgConnection,
+        pool: &str,
+        items: &[NewWork],
+        notify: bool,
+    ) -> Result<()> {
+        fn each<T>(items: &[NewWork], field: impl Fn(&NewWork) -> T) -> Vec<T> {
+            items.iter().map(field).collect()
+        }
+        fn policy<T>(items: &[NewWork], field: impl Fn(RetryPolicy) -> T) -> Vec<Option<T>> {
+            items.iter().map(|item| item.retry.policy().map(&field)).collect()
+        }
+        let found = sqlx::query(self.sql().enqueue.clone())
+            .bind(pool)
+            .bind(each(items, |i| i.id))
+            .bind(each(items, |i| i.function))
+            .bind(each(items, |i| i.kind))
+            .bind(each(items, |i| i.name.clone()))
+            .bind(each(items, |i| i.delay_us))
+            .bind(each(items, |i| i.run_at))
+            .bind(each(items, |i| i.retry.mode()))
+            .bind(policy(items, |p| p.max_attempts.cast_signed()))
+            .bind(policy(items, |p| millis(p.initial_backoff)))
+            .bind(policy(items, |p| p.base))
+            .bind(policy(items, |p| millis(p.max_backoff)))
+            .bind(each(items, |i| i.ttl_ms.is_some()))
+            .bind(each(items, |i| i.ttl_ms.flatten()))
+            .bind(each(items, |i| i.callback))
+            .bind(each(items, |i| i.outcomes))
+            .bind(items.iter().map(|i| i.context.as_deref()).collect::<Vec<_>>())
+            .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
+            .bind(notify)
+            .bind(self.channel())
+            .fetch_optional(conn)
+            .await?;
+        found.map(drop).ok_or_else(|| Error::UnknownPool(pool.to_owned()))
+    }
+
+    /// Which of these ids are stored, ended or not.
+    pub(crate) async fn known(
+        &self,
+        conn: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> SqlResult<Vec<Uuid>> {
+        let rows = sqlx::query(self.sql().known.clone()).bind(ids).fetch_all(conn).await?;
+        rows.iter().map(|row| row.try_get("id")).collect()
+    }
+}
+
+pub(super) fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

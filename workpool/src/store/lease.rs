@@ -1,0 +1,142 @@
+//! Leases: a worker's row, its renewal, and what happens to one that was not renewed.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row};
+use uuid::Uuid;
+
+use super::claim::policy;
+use super::time::micros;
+use super::{SqlResult, Store};
+use crate::retry::RetryPolicy;
+
+/// A worker as it registers.
+#[derive(Debug)]
+pub(crate) struct Registration<'a> {
+    pub(crate) worker: Uuid,
+    pub(crate) lease: Duration,
+    pub(crate) host: &'a str,
+    pub(crate) functions: &'a [&'a str],
+    pub(crate) pools: &'a [&'a str],
+}
+
+/// A work item that a dead worker held.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    pub(crate) id: Uuid,
+    pub(crate) pool: String,
+    pub(crate) function: String,
+    pub(crate) kind: i16,
+    pub(crate) attempt: i32,
+    pub(crate) lost: i16,
+    pub(crate) cancel_requested: bool,
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+impl FromRow<'_, PgRow> for Abandoned {
+    fn from_row(row: &PgRow) -> SqlResult<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            pool: row.try_get("pool")?,
+            function: row.try_get("function")?,
+            kind: row.try_get("kind")?,
+            attempt: row.try_get("attempt")?,
+            lost: row.try_get("lost")?,
+            cancel_requested: row.try_get("cancel_requested")?,
+            retry: policy(row)?,
+        })
+    }
+}
+
+/// One step of the walk over all work.
+#[derive(Debug, FromRow)]
+pub(crate) struct OrphanStep {
+    pub(crate) last: Option<Uuid>,
+    pub(crate) freed: Vec<Uuid>,
+}
+
+impl Store {
+    /// Writes a worker's row and its empty slots.
+    pub(crate) async fn register(
+        &self,
+        conn: &mut PgConnection,
+        new: &Registration<'_>,
+    ) -> SqlResult<()> {
+        sqlx::query(self.sql().register.clone())
+            .bind(new.worker)
+            .bind(micros(new.lease))
+            .bind(new.host)
+            .bind(i64::from(std::process::id()))
+            .bind(env!("CARGO_PKG_VERSION"))
+            .bind(new.functions)
+            .execute(&mut *conn)
+            .await?;
+        self.register_slots(conn, new.worker, new.pools).await
+    }
+
+    /// Adds empty slots for pools that have appeared.
+    pub(crate) async fn register_slots(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        pools: &[&str],
+    ) -> SqlResult<()> {
+        let sql = self.sql().register_slots.clone();
+        sqlx::query(sql).bind(worker).bind(pools).execute(conn).await.map(drop)
+    }
+
+    /// Removes a worker that holds nothing any more.
+    pub(crate) async fn deregister(&self, conn: &mut PgConnection, worker: Uuid) -> SqlResult<()> {
+        sqlx::query(self.sql().deregister.clone()).bind(worker).execute(conn).await.map(drop)
+    }
+
+    /// Renews a lease. False: it has been taken for dead, and nothing it writes counts.
+    pub(crate) async fn renew(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        lease: Duration,
+    ) -> SqlResult<bool> {
+        let sql = self.sql().renew.clone();
+        let done = sqlx::query(sql).bind(worker).bind(micros(lease)).execute(conn).await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Marks workers whose lease has run out as dead, and names those to recover.
+    pub(crate) async fn bury(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+    ) -> SqlResult<Vec<Uuid>> {
+        sqlx::query_scalar(self.sql().bury.clone()).bind(worker).fetch_all(conn).await
+    }
+
+    /// Locks a part of what a dead worker held.
+    pub(crate) async fn abandoned(
+        &self,
+        conn: &mut PgConnection,
+        dead: Uuid,
+        limit: i64,
+    ) -> SqlResult<Vec<Abandoned>> {
+        let sql = self.sql().abandoned.clone();
+        sqlx::query_as(sql).bind(dead).bind(limit).fetch_all(conn).await
+    }
+
+    /// Frees a dead worker's callbacks, and forgets it when it holds no work any more.
+    /// Returns the number of callbacks.
+    pub(crate) async fn inter(&self, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
+        let sql = self.sql().inter.clone();
+        sqlx::query(sql).bind(dead).fetch_one(conn).await?.try_get("callbacks")
+    }
+
+    /// Looks at `rows` items after `after` for ones whose worker is not known at all.
+    pub(crate) async fn orphans(
+        &self,
+        conn: &mut PgConnection,
+        after: Uuid,
+        rows: i64,
+    ) -> SqlResult<OrphanStep> {
+        sqlx::query_as(self.sql().orphans.clone()).bind(after).bind(rows).fetch_one(conn).await
+    }
+}

@@ -1,0 +1,117 @@
+//! Everything that runs SQL. Knows names, numbers and JSON; never Rust functions or contexts.
+//!
+//! Lock order, everywhere: pools by name → workers → slots by pool → work by id → callbacks by id.
+
+mod callbacks;
+mod cancel;
+mod claim;
+mod complete;
+mod enqueue;
+mod inspect;
+mod lease;
+mod migrate;
+mod pools;
+mod prune;
+mod slots;
+mod sqlstate;
+mod statements;
+mod stats;
+mod time;
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnection;
+
+use crate::error::{Error, Result};
+
+pub(crate) use callbacks::RawCallback;
+pub(crate) use claim::{Ask, Claimed};
+pub(crate) use complete::{Ended, Retried};
+pub(crate) use enqueue::{NewWork, RetryChoice};
+pub(crate) use inspect::ResultRow;
+#[cfg(feature = "testing")]
+pub(crate) use inspect::WaitingRow;
+pub(crate) use lease::{Abandoned, Registration};
+pub(crate) use pools::PoolRow;
+pub(crate) use slots::{Grant, PoolSync, SlotAsk};
+pub(crate) use sqlstate::{is_transient, lost_connection};
+use statements::Statements;
+#[cfg(feature = "testing")]
+pub(crate) use statements::for_database;
+pub(crate) use stats::{Counters, PoolCounts};
+pub(crate) use time::Timestamp;
+
+/// The error of a statement.
+pub(crate) type SqlResult<T> = std::result::Result<T, sqlx::Error>;
+
+/// The statements for one schema, and the channel of its notifications.
+#[derive(Debug, Clone)]
+pub(crate) struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    schema: String,
+    channel: String,
+    sql: Statements,
+}
+
+impl Store {
+    /// Checks the name of the schema, which is the only input that becomes part of SQL text.
+    pub(crate) fn new(schema: &str) -> Result<Self> {
+        let mut bytes = schema.bytes();
+        let valid = schema.len() <= 48
+            && bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !valid {
+            let why = format!("`{}` does not match [a-z_][a-z0-9_]{{0,47}}", schema.escape_debug());
+            return Err(Error::invalid("schema name", why));
+        }
+        // At most 57 bytes: LISTEN would cut a name at 63. Notifications stay within a database.
+        let channel = format!("workpool_{schema}");
+        let sql = Statements::new(schema);
+        Ok(Self(Arc::new(Inner { schema: schema.to_owned(), channel, sql })))
+    }
+
+    pub(crate) fn schema(&self) -> &str {
+        &self.0.schema
+    }
+
+    /// The channel on which workers and watchers listen.
+    pub(crate) fn channel(&self) -> &str {
+        &self.0.channel
+    }
+
+    pub(crate) fn sql(&self) -> &Statements {
+        &self.0.sql
+    }
+
+    /// Tells whoever listens that something about a pool (empty: any) may have changed.
+    pub(crate) async fn notify(&self, conn: &mut PgConnection, payload: &str) -> SqlResult<()> {
+        sqlx::query(self.sql().notify.clone())
+            .bind(self.channel())
+            .bind(payload)
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+}
+
+/// How a transaction of ours begins, whatever the default of the database is: the locks are
+/// written for statements that each see what was committed before them.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_lower_case_schema_names_are_accepted() {
+        for good in ["workpool", "_w", "a1_b", &"x".repeat(48)] {
+            assert!(Store::new(good).is_ok(), "{good}");
+        }
+        let bad = ["", "1a", "Work", "a-b", "a\"b", "x'); DROP TABLE users; --", "ü", "a b"];
+        for bad in bad.into_iter().chain([&*"x".repeat(49)]) {
+            assert!(Store::new(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Slots: how many items of a pool each worker may run.
+
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+
+use super::{BEGIN, SqlResult, Store};
+
+/// What a worker would like to hold of one pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SlotAsk<'a> {
+    pub(crate) pool: &'a str,
+    /// Items that it runs: so many slots it holds in any case.
+    pub(crate) running: i64,
+    /// Slots that it could use in all.
+    pub(crate) usable: i64,
+}
+
+/// What a worker holds of one pool.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Grant {
+    pub(crate) pool: String,
+    pub(crate) granted: i64,
+    pub(crate) frozen: bool,
+}
+
+/// The state of a pool as one of its workers sees it.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct PoolSync {
+    pub(crate) pool: String,
+    /// None: the worker has no row of slots there yet.
+    pub(crate) granted: Option<i64>,
+    pub(crate) frozen: bool,
+    pub(crate) max_parallelism: i64,
+    pub(crate) paused: bool,
+    pub(crate) log_level: String,
+    pub(crate) watched: bool,
+    pub(crate) wanted_by_others: i64,
+    pub(crate) other_claimants: i64,
+}
+
+impl Store {
+    /// Takes slots, as far as the limits leave any. Locks first and counts in a later statement:
+    /// in one statement the count would be as old as the wait for the lock.
+    pub(crate) async fn take_slots(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        asks: &[SlotAsk<'_>],
+    ) -> SqlResult<Vec<Grant>> {
+        let pools: Vec<_> = asks.iter().map(|a| a.pool).collect();
+        let mut tx = conn.begin_with(BEGIN).await?;
+        sqlx::query(self.sql().lock_pools.clone()).bind(&pools).execute(&mut *tx).await?;
+        let grants = sqlx::query_as(self.sql().take.clone())
+            .bind(worker)
+            .bind(&pools)
+            .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
+            .bind(asks.iter().map(|a| a.usable).collect::<Vec<_>>())
+            .fetch_all(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(grants)
+    }
+
+    /// Lowers our grants to `keep`, and wakes those who wait for them.
+    pub(crate) async fn give_back(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        keep: &[(&str, i64)],
+    ) -> SqlResult<()> {
+        sqlx::query(self.sql().give_back.clone())
+            .bind(worker)
+            .bind(keep.iter().map(|(pool, _)| *pool).collect::<Vec<_>>())
+            .bind(keep.iter().map(|(_, keep)| *keep).collect::<Vec<_>>())
+            .bind(self.channel())
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    /// All pools of a worker, in one round trip.
+    pub(crate) async fn sync(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+    ) -> SqlResult<Vec<PoolSync>> {
+        sqlx::query_as(self.sql().sync.clone()).bind(worker).fetch_all(conn).await
+    }
+
+    /// Which of these running items somebody has canceled.
+    pub(crate) async fn cancels(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        running: &[Uuid],
+    ) -> SqlResult<Vec<(Uuid, i32)>> {
+        let sql = self.sql().cancels.clone();
+        sqlx::query_as(sql).bind(worker).bind(running).fetch_all(conn).await
+    }
+}

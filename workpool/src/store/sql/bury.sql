@@ -1,0 +1,22 @@
+-- $1 worker that asks
+-- Marks workers whose lease has run out, or whose row somebody deleted, as dead. From this commit on nothing of theirs can start:
+-- their slots are frozen, and they cannot renew.
+WITH expired AS MATERIALIZED (
+    SELECT id FROM workpool.workers
+    WHERE id <> $1 AND (dead OR expires_at < clock_timestamp())
+    ORDER BY id
+    LIMIT 32
+    FOR UPDATE SKIP LOCKED
+), dead AS (
+    UPDATE workpool.workers w SET dead = true FROM expired e WHERE w.id = e.id RETURNING w.id
+), vanished AS (
+    SELECT DISTINCT s.worker AS id FROM workpool.slots s
+    WHERE NOT EXISTS (SELECT FROM workpool.workers w WHERE w.id = s.worker)
+    LIMIT 32
+), chosen AS (
+    SELECT id FROM dead UNION ALL SELECT id FROM vanished
+), frozen AS (
+    UPDATE workpool.slots SET frozen = true, wanted = 0, asleep = false
+    WHERE worker IN (SELECT id FROM chosen)
+)
+SELECT id FROM chosen

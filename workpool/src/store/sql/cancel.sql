@@ -1,0 +1,37 @@
+-- $1 ids, $2 channel
+-- The row lock decides between a cancel and a claim. What waits ends here, in the caller's transaction; what runs is told.
+WITH target AS MATERIALIZED (
+    SELECT id, worker FROM workpool.work WHERE id = ANY ($1) ORDER BY id FOR UPDATE
+), gone AS (
+    DELETE FROM workpool.work
+    WHERE id = ANY (ARRAY(SELECT id FROM target WHERE worker IS NULL))
+    RETURNING *
+), requested AS (
+    UPDATE workpool.work SET cancel_requested = true
+    WHERE id = ANY (ARRAY(SELECT id FROM target WHERE worker IS NOT NULL))
+    RETURNING id
+), kept AS (
+    INSERT INTO workpool.finished (
+        id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, errors
+    )
+    SELECT id, pool, function, kind, name, 2, attempt, enqueued_at, started_at, statement_timestamp(),
+        statement_timestamp() + status_ttl_ms * interval '1 millisecond', errors
+    FROM gone
+    WHERE status_ttl_ms IS NULL OR status_ttl_ms > 0
+    ON CONFLICT (id) DO UPDATE SET
+        outcome = EXCLUDED.outcome, attempts = EXCLUDED.attempts, finished_at = EXCLUDED.finished_at,
+        expires_at = EXCLUDED.expires_at, result = NULL, errors = EXCLUDED.errors
+), called AS (
+    INSERT INTO workpool.callbacks (
+        id, pool, work_function, callback, context, outcome, attempts, errors, run_at
+    )
+    SELECT id, pool, function, callback, context, 2, attempt, errors, statement_timestamp()
+    FROM gone
+    WHERE callback IS NOT NULL AND (callback_outcomes & 4) <> 0
+    RETURNING id
+), counted AS (
+    INSERT INTO workpool.stats (pool, canceled) SELECT pool, count(*) FROM gone GROUP BY pool
+), told AS MATERIALIZED (
+    SELECT pg_notify($2, '') WHERE EXISTS (SELECT FROM requested) OR EXISTS (SELECT FROM called)
+)
+SELECT t.id, t.worker IS NULL AS ended, (SELECT count(*) FROM told) AS told FROM target t

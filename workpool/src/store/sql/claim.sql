@@ -1,0 +1,46 @@
+-- $1 worker, $2 pools, $3 items asked for, $4 items running here, $5 lower bounds, $6 functions, $7 sleep when it finds less than asked?
+-- Locking our own row of slots first does four things: pausing and resizing change that row and so wait for claims under way
+-- and stop later ones; so does recovery of this worker; and a claim whose answer was lost is over once we get the lock.
+WITH mine AS MATERIALIZED (
+    SELECT s.pool, a.since, LEAST(a.asked, s.granted - a.running) AS n, a.asleep, s.asleep AS was_asleep
+    FROM workpool.slots s
+    JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $7::boolean[])
+        AS a (pool, asked, running, since, asleep) ON a.pool = s.pool
+    WHERE s.worker = $1 AND s.pool = ANY ($2) AND NOT s.frozen
+    ORDER BY s.pool
+    FOR NO KEY UPDATE OF s
+), claimed AS (
+    UPDATE workpool.work w
+    SET worker = $1, attempt = w.attempt + 1, started_at = statement_timestamp()
+    -- = ANY (ARRAY(…)) evaluates the choice once and goes by the primary key; IN (…) may evaluate it again for each row, and
+    -- claim more than the limit, or hash-join over the whole table.
+    WHERE w.id = ANY (ARRAY(
+        SELECT d.id
+        FROM mine m
+        CROSS JOIN LATERAL (
+            SELECT i.id
+            FROM workpool.work i
+            -- statement_timestamp(), not clock_timestamp(): a volatile function cannot bound the index scan.
+            WHERE i.pool = m.pool AND i.worker IS NULL
+                AND i.run_at >= m.since AND i.run_at <= statement_timestamp()
+                AND i.function = ANY ($6)
+            ORDER BY i.run_at, i.id
+            LIMIT GREATEST(m.n, 0)
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) d
+    ))
+    RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.run_at,
+        w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.args
+), marked AS (
+    UPDATE workpool.slots s
+    SET claimed_to = GREATEST(s.claimed_to, c.run_at), asleep = m.asleep
+    FROM mine m LEFT JOIN (SELECT pool, max(run_at) AS run_at FROM claimed GROUP BY pool) c ON c.pool = m.pool
+    WHERE s.worker = $1 AND s.pool = m.pool
+        AND (c.run_at > s.claimed_to OR m.asleep <> m.was_asleep)
+)
+SELECT
+    id, pool, function, kind, attempt, run_at,
+    (extract(epoch FROM statement_timestamp() - run_at) * 1000)::bigint AS lag_ms,
+    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args::text AS args
+FROM claimed
+ORDER BY run_at, id

@@ -1,0 +1,43 @@
+-- $1 worker, $2 attempt, $3 ids, $4 outcomes, $5 results, $6 errors, $7 callbacks that this worker runs at once
+-- The fence: (id, worker, attempt). What another attempt or an end has superseded is not found, and nothing is written for it.
+WITH gone AS (
+    DELETE FROM workpool.work
+    WHERE id = ANY ($3) AND worker = $1 AND attempt = $2
+    RETURNING id, pool, function, kind, name, attempt, enqueued_at, started_at, status_ttl_ms,
+        callback, callback_outcomes, context, errors
+), ended AS MATERIALIZED (
+    -- FULL, because it can only be hashed or merged: with a wrong estimate a nested loop would compare each with each.
+    SELECT g.*, e.outcome, e.result::json AS result,
+        CASE WHEN e.error IS NULL THEN g.errors ELSE (g.errors || e.error::json)[GREATEST(COALESCE(array_length(g.errors, 1), 0) - 8, 1):] END AS all_errors
+    FROM gone g
+    FULL JOIN unnest($3::uuid[], $4::smallint[], $5::text[], $6::text[]) AS e (id, outcome, result, error) ON e.id = g.id
+), kept AS (
+    INSERT INTO workpool.finished (
+        id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors
+    )
+    SELECT id, pool, function, kind, name, outcome, attempt, enqueued_at, started_at, statement_timestamp(),
+        statement_timestamp() + status_ttl_ms * interval '1 millisecond', result, all_errors
+    FROM ended
+    WHERE pool IS NOT NULL AND (status_ttl_ms IS NULL OR status_ttl_ms > 0)
+    -- Somebody may have enqueued an id again after its end: the work must still be able to end.
+    ON CONFLICT (id) DO UPDATE SET
+        outcome = EXCLUDED.outcome, attempts = EXCLUDED.attempts, finished_at = EXCLUDED.finished_at,
+        expires_at = EXCLUDED.expires_at, result = EXCLUDED.result, errors = EXCLUDED.errors
+), called AS (
+    INSERT INTO workpool.callbacks (
+        id, pool, work_function, callback, context, outcome, attempts, result, errors, run_at, worker, attempt
+    )
+    SELECT id, pool, function, callback, context, outcome, attempt, result, all_errors, statement_timestamp(),
+        CASE WHEN callback = ANY ($7) THEN $1 END, CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END
+    FROM ended
+    WHERE callback IS NOT NULL AND (callback_outcomes & (1 << outcome)) <> 0
+    RETURNING id, callback, context, outcome, attempts, result, errors, worker, attempt
+)
+SELECT id, NULL AS callback, NULL AS context, NULL::smallint AS outcome,
+    NULL::integer AS attempts, NULL AS result, NULL::text[] AS errors, NULL::integer AS attempt
+FROM ended
+WHERE pool IS NOT NULL
+UNION ALL
+SELECT id, callback, context::text, outcome, attempts, result::text, errors::text[], attempt
+FROM called
+WHERE worker IS NOT NULL

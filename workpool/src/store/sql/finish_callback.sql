@@ -1,0 +1,2 @@
+-- $1 id, $2 worker, $3 attempt
+DELETE FROM workpool.callbacks WHERE id = $1 AND worker = $2 AND attempt = $3

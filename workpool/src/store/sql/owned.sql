@@ -1,0 +1,3 @@
+-- $1 id, $2 worker, $3 attempt
+-- FOR SHARE: neither its end nor its recovery can commit before the transaction that asks.
+SELECT id FROM workpool.work WHERE id = $1 AND worker = $2 AND attempt = $3 FOR SHARE

@@ -1,0 +1,2 @@
+-- $1 id
+SELECT pool FROM workpool.work WHERE id = $1

@@ -1,0 +1,27 @@
+-- $1 pools, $2 since, or null for the last minute
+SELECT p.name AS pool, p.max_parallelism, p.paused,
+    COALESCE(c.succeeded, 0) AS succeeded, COALESCE(c.failed, 0) AS failed, COALESCE(c.retries, 0) AS retries,
+    COALESCE(c.canceled, 0) AS canceled, COALESCE(c.stopped, 0) AS stopped,
+    (
+        -- No worker claimed beyond claimed_to: the walk is short even with a long backlog.
+        SELECT count(*) FROM workpool.work w
+        WHERE w.pool = p.name AND w.worker IS NOT NULL
+            AND w.run_at <= (SELECT max(s.claimed_to) FROM workpool.slots s WHERE s.pool = p.name)
+    ) AS running,
+    (
+        SELECT count(*) FROM workpool.work w
+        WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at <= statement_timestamp()
+    ) AS backlog,
+    (
+        SELECT count(*) FROM workpool.work w
+        WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at > statement_timestamp()
+    ) AS scheduled
+FROM workpool.pools p
+LEFT JOIN LATERAL (
+    SELECT sum(s.succeeded)::bigint AS succeeded, sum(s.failed)::bigint AS failed, sum(s.retries)::bigint AS retries,
+        sum(s.canceled)::bigint AS canceled, sum(s.stopped)::bigint AS stopped
+    FROM workpool.stats s
+    WHERE s.pool = p.name AND s.at > COALESCE($2, statement_timestamp() - interval '1 minute')
+) c ON true
+WHERE p.name = ANY ($1)
+ORDER BY p.name

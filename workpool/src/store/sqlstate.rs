@@ -1,0 +1,35 @@
+//! What an error of the database means for the next step. The one table of SQLSTATEs.
+
+/// Whether the connection is gone or unusable, so that whether the statement took effect is not
+/// known.
+pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(db) => match db.code().as_deref() {
+            // Shutdown, crash, starting up, too many connections; a primary that became read-only.
+            Some("57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25006" | "53300") => true,
+            Some(code) => code.starts_with("08"),
+            None => false,
+        },
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// Whether the same transaction may succeed when it is run again: serialization failures,
+/// deadlocks, lock timeouts, lost connections, an outage.
+pub(crate) fn is_transient(error: &sqlx::Error) -> bool {
+    if lost_connection(error) {
+        return true;
+    }
+    match error {
+        sqlx::Error::Database(db) => db.code().is_some_and(|code| {
+            matches!(&*code, "40001" | "40P01" | "55P03") || code.starts_with("53")
+        }),
+        _ => false,
+    }
+}

@@ -1,0 +1,59 @@
+//! The SQL files, with the configured schema in place of `workpool.`. The one place where SQL
+//! text is made at run time.
+
+use sqlx::{AssertSqlSafe, SqlSafeStr, SqlStr};
+
+macro_rules! statements {
+    ($($name:ident)*) => {
+        /// One statement a file of `store/sql`.
+        #[derive(Debug)]
+        pub(crate) struct Statements {
+            $(pub(crate) $name: SqlStr,)*
+        }
+
+        impl Statements {
+            pub(super) fn new(schema: &str) -> Self {
+                Self {
+                    $($name: rendered(
+                        include_str!(concat!("sql/", stringify!($name), ".sql")), schema,
+                    ),)*
+                }
+            }
+
+            /// Each with the name of its file.
+            #[cfg(feature = "testing")]
+            pub(crate) fn all(&self) -> Vec<(&'static str, SqlStr)> {
+                vec![$((stringify!($name), self.$name.clone()),)*]
+            }
+        }
+    };
+}
+
+statements! {
+    abandoned add_stats advance bury cancel cancelable cancels claim claim_callbacks deregister due
+    elect_report enqueue finish finish_callback give_back held held_callback inter known lock_pools
+    lock_slots next_callback notify orphans owned parked pool_of pools prune prune_stats register
+    register_slots release release_callbacks release_unknown remove_pool renew replay resize result
+    retry retry_callback seed_pools set_log_level stats status sync take unknown_functions unsettled
+    waiting watch
+}
+
+/// Puts the schema in, which has been checked, and drops the comments that every execution would
+/// otherwise send along.
+pub(super) fn rendered(sql: &str, schema: &str) -> SqlStr {
+    let lines = sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let text = lines.collect::<Vec<_>>().join("\n").replace("workpool.", &format!("{schema}."));
+    let text = text.replace(" workpool;", &format!(" {schema};"));
+    AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
+}
+
+/// Copies a database, or drops one; the names are made by this crate.
+#[cfg(feature = "testing")]
+pub(crate) fn for_database(name: &str, template: Option<&str>) -> SqlStr {
+    debug_assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'));
+    let text = match template {
+        Some(template) => format!("CREATE DATABASE {name} TEMPLATE {template}"),
+        None => format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+    };
+    AssertSqlSafe(text).into_sql_str()
+}

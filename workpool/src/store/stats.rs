@@ -1,0 +1,99 @@
+//! Counting what ended: appended every few seconds, summed when somebody asks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnection;
+
+use super::{SqlResult, Store, Timestamp};
+
+/// What ended in a pool since the last flush.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counters {
+    pub(crate) succeeded: i64,
+    pub(crate) failed: i64,
+    pub(crate) retries: i64,
+    /// Canceled after an attempt that failed.
+    pub(crate) stopped: i64,
+}
+
+/// The numbers of a pool over a window, and its present state.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub(crate) struct PoolCounts {
+    pub(crate) pool: String,
+    pub(crate) max_parallelism: i64,
+    pub(crate) paused: bool,
+    pub(crate) succeeded: i64,
+    pub(crate) failed: i64,
+    pub(crate) retries: i64,
+    pub(crate) canceled: i64,
+    pub(crate) stopped: i64,
+    pub(crate) running: i64,
+    pub(crate) backlog: i64,
+    pub(crate) scheduled: i64,
+}
+
+impl PoolCounts {
+    /// Attempts that finished, however they did.
+    pub(crate) const fn completed(&self) -> i64 {
+        self.succeeded + self.failed + self.retries + self.stopped
+    }
+
+    /// The part of finished attempts that failed.
+    pub(crate) fn failure_rate(&self) -> f64 {
+        rate(self.failed + self.retries, self.completed())
+    }
+
+    /// The part of ended work, canceled work aside, that failed.
+    pub(crate) fn permanent_failure_rate(&self) -> f64 {
+        rate(self.failed, self.succeeded + self.failed)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate of counts")]
+fn rate(part: i64, whole: i64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+impl Store {
+    /// Appends counters.
+    pub(crate) async fn add_stats(
+        &self,
+        conn: &mut PgConnection,
+        counters: &HashMap<Arc<str>, Counters>,
+    ) -> SqlResult<()> {
+        fn each<T>(all: &HashMap<Arc<str>, Counters>, field: impl Fn(&Counters) -> T) -> Vec<T> {
+            all.values().map(field).collect()
+        }
+        sqlx::query(self.sql().add_stats.clone())
+            .bind(counters.keys().map(|pool| &**pool).collect::<Vec<_>>())
+            .bind(each(counters, |c| c.succeeded))
+            .bind(each(counters, |c| c.failed))
+            .bind(each(counters, |c| c.retries))
+            .bind(each(counters, |c| c.stopped))
+            .execute(conn)
+            .await
+            .map(drop)
+    }
+
+    /// The numbers of pools since a time; none: over the last minute.
+    pub(crate) async fn stats(
+        &self,
+        conn: &mut PgConnection,
+        pools: &[&str],
+        since: Option<Timestamp>,
+    ) -> SqlResult<Vec<PoolCounts>> {
+        sqlx::query_as(self.sql().stats.clone()).bind(pools).bind(since).fetch_all(conn).await
+    }
+
+    /// Of these pools, those whose window is over and that nobody else reports: with its begin.
+    pub(crate) async fn elect_report(
+        &self,
+        conn: &mut PgConnection,
+        pools: &[&str],
+        window_s: f64,
+    ) -> SqlResult<Vec<(String, Timestamp)>> {
+        let sql = self.sql().elect_report.clone();
+        sqlx::query_as(sql).bind(pools).bind(window_s).fetch_all(conn).await
+    }
+}

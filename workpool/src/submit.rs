@@ -1,0 +1,186 @@
+//! Where an enqueue goes: the contexts that accept work, and writing it in a transaction of its
+//! own without doubling or losing it when an answer is lost.
+
+use std::time::{Duration, SystemTime};
+
+use sqlx::postgres::PgConnection;
+use sqlx::Connection;
+use tokio::sync::Mutex;
+
+use crate::BoxFuture;
+use crate::error::{Error, Result};
+use crate::handle::Workpool;
+use crate::hub::Hint;
+use crate::store::{BEGIN, NewWork, Store, Timestamp, lost_connection};
+use crate::telemetry;
+
+/// Something to enqueue with: a [`Workpool`], a [`Within`], an [`ActionCtx`](crate::ActionCtx) or
+/// a [`MutationCtx`](crate::MutationCtx). Sealed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot enqueue work",
+    note = "pass a `&Workpool`, `&workpool.within(&mut tx)`, an `&ActionCtx` or a `&mut MutationCtx`"
+)]
+pub trait EnqueueContext: Sync {
+    /// Accepts items of one enqueue: all or none.
+    #[doc(hidden)]
+    fn submit(&self, items: Submission) -> BoxFuture<'_, Result<()>>;
+}
+
+/// Checked items of one enqueue, all of one pool and function. Only this crate can make it, which
+/// seals `EnqueueContext`.
+#[derive(Debug)]
+pub struct Submission(pub(crate) Vec<NewWork>);
+
+/// A transaction of the caller's to enqueue and cancel in. Made by [`Workpool::within`].
+#[derive(Debug)]
+pub struct Within<'t> {
+    pub(crate) workpool: Workpool,
+    pub(crate) conn: Mutex<&'t mut PgConnection>,
+}
+
+impl Workpool {
+    /// Lets enqueues and cancels take part in the caller's transaction (or go through its
+    /// connection): they are committed or rolled back with it.
+    ///
+    /// ```no_run
+    /// # async fn f(workpool: workpool::Workpool) -> workpool::Result<()> {
+    /// # #[workpool::mutation] async fn increment(_: &mut workpool::MutationCtx<'_>) -> workpool::Result<()> { Ok(()) }
+    /// let mut tx = workpool.db().begin().await?;
+    /// increment::enqueue(&workpool.within(&mut tx), ()).await?;
+    /// tx.commit().await?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn within<'t>(&self, conn: &'t mut PgConnection) -> Within<'t> {
+        Within { workpool: self.clone(), conn: Mutex::new(conn) }
+    }
+}
+
+/// The most rows, and about the most bytes, of one statement.
+const CHUNK_ROWS: usize = 1000;
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// Writes items of one pool on a connection, statement by statement.
+pub(crate) async fn write(
+    store: &Store,
+    conn: &mut PgConnection,
+    items: &[NewWork],
+    notify: bool,
+) -> Result<()> {
+    let mut rest = items;
+    while let Some(first) = rest.first() {
+        let mut bytes = 0;
+        let fits = rest.iter().take(CHUNK_ROWS).take_while(|item| {
+            bytes += item.args.len() + item.context.as_ref().map_or(0, String::len);
+            bytes <= CHUNK_BYTES
+        });
+        let (chunk, after) = rest.split_at(fits.count().max(1));
+        store.enqueue(conn, &first.pool, chunk, notify).await?;
+        rest = after;
+    }
+    for item in items {
+        let delay = Duration::from_micros(item.delay_us.unsigned_abs());
+        let when = item.run_at.map_or_else(|| SystemTime::now() + delay, Timestamp::to_system);
+        telemetry::enqueued(item.id, &item.pool, item.function, when);
+    }
+    Ok(())
+}
+
+impl EnqueueContext for Within<'_> {
+    fn submit(&self, Submission(items): Submission) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let mut conn = self.conn.lock().await;
+            // A failed statement would spoil the caller's transaction; only our own errors, which
+            // are found before, leave it usable.
+            write(self.workpool.store(), &mut conn, &items, true).await
+        })
+    }
+}
+
+impl EnqueueContext for Workpool {
+    fn submit(&self, Submission(items): Submission) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let pool = items[0].pool.clone();
+            let ready = self.hub().is_ready(&pool);
+            let written = if items.len() == 1 {
+                self.write_confirmed(&items, !ready).await
+            } else {
+                // Several statements in a transaction: a future dropped half-way would leave the
+                // connection inside it, so it runs in a task of its own.
+                let this = self.clone();
+                let run = async move { this.write_confirmed(&items, !ready).await };
+                tokio::spawn(run).await.expect("writing rows does not panic")
+            };
+            if written.is_ok() && ready {
+                self.hub().send(Hint::Work(pool.into()));
+            }
+            written
+        })
+    }
+}
+
+/// How often an enqueue whose answer was lost is sent again, and the pause before.
+const RESENDS: u32 = 5;
+const RESEND_PAUSE: Duration = Duration::from_millis(100);
+
+impl Workpool {
+    /// Writes in a transaction of its own. When the answer is lost it sends again: the ids are the
+    /// same, so what was stored the first time is not stored twice.
+    async fn write_confirmed(&self, items: &[NewWork], notify: bool) -> Result<()> {
+        let mut conn = self.db().acquire().await?;
+        let mut lost = match self.write_alone(&mut conn, items, notify).await {
+            Err(Error::Database(error)) if lost_connection(&error) => error,
+            answer => return answer,
+        };
+        drop(conn);
+        for resend in 1..=RESENDS {
+            tokio::time::sleep(RESEND_PAUSE * resend).await;
+            let Ok(mut conn) = self.db().acquire().await else { continue };
+            match self.write_again(&mut conn, items, notify).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => break,
+                Err(Error::Database(error)) if lost_connection(&error) => lost = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Unconfirmed { id: items[0].id, source: lost })
+    }
+
+    async fn write_alone(
+        &self,
+        conn: &mut PgConnection,
+        items: &[NewWork],
+        notify: bool,
+    ) -> Result<()> {
+        if let [_] = items {
+            return write(self.store(), conn, items, notify).await;
+        }
+        let mut tx = conn.begin_with(BEGIN).await?;
+        write(self.store(), &mut tx, items, notify).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Sends again. False: work whose end is not kept may have been stored, run and forgotten
+    /// meanwhile; to store it again could run it twice.
+    async fn write_again(
+        &self,
+        conn: &mut PgConnection,
+        items: &[NewWork],
+        notify: bool,
+    ) -> Result<bool> {
+        let ids: Vec<_> = items.iter().map(|item| item.id).collect();
+        let known = self.store().known(conn, &ids).await?;
+        let missing = items.iter().filter(|item| !known.contains(&item.id));
+        let missing: Vec<_> = missing.cloned().collect();
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        let row = self.store().pools(conn, Some(&items[0].pool)).await?.pop();
+        let pool_ttl = row.and_then(|row| row.status_ttl_ms);
+        if missing.iter().any(|item| item.ttl_ms.unwrap_or(pool_ttl) == Some(0)) {
+            return Ok(false);
+        }
+        self.write_alone(conn, &missing, notify).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,98 @@
+//! A fresh database for each test: a copy of a template that is migrated once per process.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::OnceCell;
+
+use super::postgres::Postgres;
+use crate::error::Result;
+use crate::handle::Workpool;
+use crate::store::for_database;
+
+/// A database of its own for one test, with the tables of this crate in it.
+///
+/// On a private server it goes with the server. On a server that the environment names, databases
+/// that earlier runs left behind are dropped after an hour.
+#[derive(Debug)]
+pub struct TestDatabase {
+    workpool: Workpool,
+    url: String,
+}
+
+/// The names of our databases begin with this and the second of their making.
+const PREFIX: &str = "workpool_test_";
+const KEPT: Duration = Duration::from_secs(3600);
+
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+impl TestDatabase {
+    /// Makes one, on the server of this process, which is started if need be.
+    ///
+    /// # Errors
+    ///
+    /// When there is no PostgreSQL: the message says what to install.
+    pub async fn create() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let server = Postgres::shared().await?;
+        let mut admin = server.options().connect().await?;
+        let template = TEMPLATE.get_or_try_init(|| template(server, &mut admin)).await?;
+        let name = new_name();
+        // A template cannot be copied twice at once.
+        let copying = COPYING.lock().await;
+        sqlx::query(for_database(&name, Some(template))).execute(&mut admin).await?;
+        drop(copying);
+        admin.close().await?;
+        let url = server.url_of(&name);
+        Ok(Self { workpool: Workpool::connect(&url).await?, url })
+    }
+
+    /// A handle on it.
+    #[must_use]
+    pub const fn workpool(&self) -> &Workpool {
+        &self.workpool
+    }
+
+    /// Its URL, for other processes.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+fn new_name() -> String {
+    let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    format!("{PREFIX}{second}_{:016x}", rand::random::<u64>())
+}
+
+async fn template(
+    server: &Postgres,
+    admin: &mut PgConnection,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    if !server.is_private() {
+        drop_old(admin).await?;
+    }
+    let name = new_name();
+    sqlx::query(for_database(&name, Some("template1"))).execute(&mut *admin).await?;
+    let options: PgConnectOptions = server.url_of(&name).parse()?;
+    let mut conn = options.connect().await?;
+    crate::store::Store::new("workpool")?.migrate(&mut conn).await?;
+    conn.close().await?;
+    Ok(name)
+}
+
+async fn drop_old(admin: &mut PgConnection) -> Result<()> {
+    let all: Vec<String> =
+        sqlx::query_scalar("SELECT datname::text FROM pg_database").fetch_all(&mut *admin).await?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let is_old = |name: &&String| {
+        let second = name.strip_prefix(PREFIX).and_then(|rest| rest.split('_').next());
+        let made = second.and_then(|second| second.parse().ok()).map(Duration::from_secs);
+        made.is_some_and(|made| made + KEPT < now)
+    };
+    for name in all.iter().filter(is_old) {
+        sqlx::query(for_database(name, None)).execute(&mut *admin).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! What follows once the end of an attempt is known to be written: books, events, wake-ups.
+
+use std::sync::Arc;
+
+use super::completer::{End, Verdict};
+use super::dispatcher::Event;
+use super::shared::Shared;
+use crate::hub::Hint;
+use crate::telemetry::{self, AttemptFields};
+
+/// Counts and logs one end. `written`: its fence matched.
+pub(crate) fn ended(shared: &Shared, end: &End, written: bool, canceled: bool) {
+    shared.put_down(end.id);
+    if !written {
+        return telemetry::fenced(end.id, end.attempt);
+    }
+    let status = match &end.verdict {
+        Verdict::Release if canceled => "canceled",
+        Verdict::Release => return,
+        Verdict::Success(_) => "success",
+        Verdict::Failed(_) => "failed",
+        Verdict::Retry(..) if canceled => "canceled",
+        Verdict::Retry(..) => "retrying",
+    };
+    shared.count(&end.pool, |counters| match status {
+        "success" => counters.succeeded += 1,
+        "failed" => counters.failed += 1,
+        "retrying" => counters.retries += 1,
+        _ => counters.stopped += 1,
+    });
+    let fields = AttemptFields {
+        work_id: end.id,
+        pool: &end.pool,
+        function: &end.function,
+        attempt: end.attempt,
+    };
+    let duration_ms = u64::try_from(end.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    telemetry::completed(&shared.log(&end.pool), fields, status, duration_ms);
+}
+
+/// Gives slots back to the dispatcher, and tells whoever watches the pool.
+pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64) {
+    // The dispatcher may have ended already: it needs no slots then.
+    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items });
+    changed(shared, pool).await;
+}
+
+/// Tells whoever watches a pool that something in it has moved on.
+pub(crate) async fn changed(shared: &Shared, pool: &Arc<str>) {
+    shared.workpool.hub().send(Hint::Change(Arc::clone(pool)));
+    if shared.is_watched(pool)
+        && let Ok(mut conn) = shared.control.acquire().await
+    {
+        // After the commit, never in it: transactions that notify commit one at a time. Only a
+        // hint: watchers poll as well.
+        let payload = Hint::change_payload(pool);
+        let _ = shared.store().notify(&mut conn, &payload).await;
+    }
+}

@@ -1,0 +1,196 @@
+//! Runs callbacks: those of work that ended here at once, others as they become due. With a limit
+//! of their own, so that they neither take slots from pools nor wait for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::shared::Shared;
+use super::transaction::{self, CallbackFn, Job, Tried};
+use crate::failure::{Advice, Failure, FailureKind};
+use crate::hub::{Hint, next_hint};
+use crate::registry::Handler;
+use crate::retry::RetryPolicy;
+use crate::store::{RawCallback, SqlResult};
+use crate::telemetry;
+
+/// Callbacks in hand beyond which further ones are left to whoever has room.
+const IN_HAND: usize = 1000;
+
+/// The callbacks that a statement which ends work may claim for this worker.
+pub(crate) fn at_once(shared: &Shared, resent: bool) -> Vec<&'static str> {
+    let room = shared.callbacks_in_hand().len() < IN_HAND;
+    // After a lost answer we would not know what we had claimed.
+    if room && !resent && !shared.stop.is_cancelled() {
+        shared.registry.names(true)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Takes over a callback that the end of its work claimed for this worker.
+pub(crate) fn hand_over(shared: &Shared, callback: RawCallback) {
+    shared.callbacks_in_hand().insert(callback.id);
+    // When the worker has ended meanwhile, its last step hands it back.
+    let _ = shared.callbacks.send(callback);
+}
+
+/// Runs until the worker stops and its attempts have ended.
+pub(crate) async fn run(
+    shared: Arc<Shared>,
+    mut inbox: mpsc::UnboundedReceiver<RawCallback>,
+    done: CancellationToken,
+) {
+    let permits = Arc::new(Semaphore::new(shared.settings.callbacks as usize));
+    let known = shared.registry.names(true);
+    let mut hints = shared.workpool.hub().subscribe();
+    let mut backoff = shared.backoff("callbacks");
+    let mut look_at = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            () = done.cancelled() => break,
+            Some(callback) = inbox.recv() => {
+                let permit = Arc::clone(&permits).acquire_owned().await;
+                start(&shared, callback, permit.expect("it is never closed"));
+            }
+            hint = next_hint(&mut hints) => {
+                if hint == Hint::Any {
+                    look_at = Instant::now();
+                }
+            }
+            () = sleep_until(look_at), if !known.is_empty() && !shared.stop.is_cancelled() => {
+                let wait = match look(&shared, &permits, &known).await {
+                    Ok(wait) => {
+                        backoff.succeeded();
+                        wait
+                    }
+                    Err(error) => backoff.failed(&error),
+                };
+                look_at = Instant::now() + wait;
+            }
+        }
+    }
+    // What is still running holds a permit.
+    let all = shared.settings.callbacks;
+    let _ = permits.acquire_many(all).await;
+}
+
+/// Claims due callbacks into free places; says when to look again.
+async fn look(
+    shared: &Arc<Shared>,
+    permits: &Arc<Semaphore>,
+    known: &[&str],
+) -> SqlResult<Duration> {
+    let free = permits.available_permits();
+    if free == 0 {
+        return Ok(Duration::from_millis(20));
+    }
+    let limit = i64::try_from(free).unwrap_or(i64::MAX);
+    let mut conn = shared.control.acquire().await?;
+    let claimed = shared.store().claim_callbacks(&mut conn, shared.worker, known, limit).await?;
+    let full = claimed.len() >= free;
+    for callback in claimed {
+        shared.callbacks_in_hand().insert(callback.id);
+        let permit = Arc::clone(permits).acquire_owned().await.expect("it is never closed");
+        start(shared, callback, permit);
+    }
+    if full {
+        return Ok(Duration::ZERO);
+    }
+    let next = shared.store().next_callback(&mut conn, known).await?;
+    Ok(next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll)))
+}
+
+fn start(shared: &Arc<Shared>, callback: RawCallback, permit: OwnedSemaphorePermit) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        let _permit = permit;
+        execute(&shared, &callback).await;
+        shared.callbacks_in_hand().remove(&callback.id);
+    });
+}
+
+async fn execute(shared: &Shared, callback: &RawCallback) {
+    let failure = match shared.registry.get(&callback.callback).map(|entry| entry.handler) {
+        Some(Handler::OnComplete(run)) => match attempt(shared, callback, run).await {
+            Some(failure) => failure,
+            None => return,
+        },
+        _ => Failure::new(FailureKind::Invalid, "the registered function is no on_complete"),
+    };
+    let shown = failure.to_string();
+    telemetry::callback_failed(callback.id, &callback.callback, callback.attempt, &shown);
+    let delay = next_delay(&failure, callback.attempt.unsigned_abs());
+    if delay.is_none() {
+        telemetry::parked(callback.id, &callback.callback, &shown);
+    }
+    put_back(shared, (callback.id, callback.attempt), delay, &failure).await;
+}
+
+/// None: it is done, or not ours any more.
+async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Option<Failure> {
+    let canceled = shared.lease.lost.child_token();
+    let attempt = shared.attempt(callback.id, callback.attempt, canceled);
+    let job = Job::Callback(callback, run);
+    match transaction::repeat(shared, &attempt, job, None).await {
+        Tried::Committed(..) | Tried::Superseded | Tried::Aborted => None,
+        Tried::Failed(failure) | Tried::Again(failure) => Some(failure),
+    }
+}
+
+/// When a failed callback is tried again; none: it is parked, to be read and replayed.
+fn next_delay(failure: &Failure, attempt: u32) -> Option<Duration> {
+    const POLICY: RetryPolicy = RetryPolicy::new()
+        .max_attempts(12)
+        .initial_backoff(Duration::from_millis(500))
+        .max_backoff(Duration::from_secs(600));
+    match failure.advice() {
+        Advice::Stop => None,
+        _ if attempt >= POLICY.max_attempts => None,
+        Advice::After(delay) => Some(delay.min(Duration::from_secs(365 * 86_400))),
+        Advice::Policy | Advice::RunAgain => Some(POLICY.random_delay(attempt)),
+    }
+}
+
+async fn put_back(
+    shared: &Shared,
+    key: (Uuid, i32),
+    delay: Option<Duration>,
+    failure: &Failure,
+) {
+    let error = failure.clone().with_attempt(key.1).to_json();
+    let mut backoff = shared.backoff("callback to put back");
+    while !shared.lease.lost.is_cancelled() && !shared.abort.is_cancelled() {
+        let put = async {
+            let mut conn = shared.control.acquire().await?;
+            shared.store().retry_callback(&mut conn, shared.worker, key, delay, &error).await
+        };
+        match put.await {
+            Ok(()) => {
+                backoff.succeeded();
+                // It may be due before the next look.
+                return shared.workpool.hub().send(Hint::Any);
+            }
+            Err(error) => tokio::time::sleep(backoff.failed(&error)).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_is_tried_with_backoff_and_parked_in_the_end() {
+        let failure = Failure::from_error("no".into());
+        assert!(next_delay(&failure, 1).is_some_and(|delay| delay < Duration::from_secs(1)));
+        assert!(next_delay(&failure, 11).is_some());
+        assert!(next_delay(&failure, 12).is_none());
+        assert!(next_delay(&Failure::non_retryable("no"), 1).is_none());
+    }
+}

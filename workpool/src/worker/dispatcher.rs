@@ -1,0 +1,292 @@
+//! Takes due work into free slots. One task for all pools of a worker: it alone claims, it alone
+//! knows how many items run, and nothing of the user's runs in it.
+//!
+//! Before it sleeps it has told the database so (`asleep`), and has looked once more after that:
+//! an enqueue either sees that it has to notify, or is seen.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use tokio::sync::{broadcast, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::executor;
+use super::pools::PoolState;
+use super::shared::Shared;
+use crate::backoff::Backoff;
+use crate::hub::{Hint, next_hint};
+use crate::store::{Ask, Claimed, PoolSync, SlotAsk, SqlResult};
+use crate::telemetry;
+
+/// What others tell the dispatcher.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Items of a pool have ended.
+    Freed {
+        /// The pool.
+        pool: Arc<str>,
+        /// How many.
+        items: i64,
+    },
+    /// The pools as the database has them.
+    Synced(Vec<PoolSync>),
+}
+
+pub(crate) struct Dispatcher {
+    shared: Arc<Shared>,
+    events: mpsc::UnboundedReceiver<Event>,
+    hints: broadcast::Receiver<Hint>,
+    pools: HashMap<Arc<str>, PoolState>,
+    functions: Vec<&'static str>,
+    /// A claim may have succeeded without our knowing.
+    uncertain: bool,
+    peek_at: Instant,
+    backoff: Backoff,
+}
+
+/// Between the last work of a pool and the look at what is due next.
+const SOON: Duration = Duration::from_millis(5);
+
+impl Dispatcher {
+    pub(crate) fn new(shared: Arc<Shared>, events: mpsc::UnboundedReceiver<Event>) -> Self {
+        Self {
+            hints: shared.workpool.hub().subscribe(),
+            functions: shared.settings.functions(&shared.registry),
+            backoff: shared.backoff("dispatcher"),
+            shared,
+            events,
+            pools: HashMap::new(),
+            uncertain: false,
+            peek_at: Instant::now(),
+        }
+    }
+
+    /// Runs until the worker stops, or its lease is lost.
+    pub(crate) async fn run(mut self) {
+        while !self.is_over() {
+            self.drain();
+            match self.step().await {
+                Ok(true) => self.backoff.succeeded(),
+                Ok(false) => {
+                    self.backoff.succeeded();
+                    self.wait().await;
+                }
+                Err(error) => {
+                    // Whatever it was: nothing is started before the database has said what is
+                    // ours.
+                    self.uncertain = true;
+                    sleep(self.backoff.failed(&error)).await;
+                }
+            }
+        }
+        for pool in self.pools.values() {
+            self.shared.workpool.hub().set_ready(&pool.name, false);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.shared.stop.is_cancelled() || self.shared.lease.lost.is_cancelled()
+    }
+
+    /// Takes in everything that has happened.
+    fn drain(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.take_in(event);
+        }
+        loop {
+            match self.hints.try_recv() {
+                Ok(hint) => self.take_hint(&hint),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.take_hint(&Hint::Any),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn take_in(&mut self, event: Event) {
+        match event {
+            Event::Freed { pool, items } => {
+                if let Some(pool) = self.pools.get_mut(&pool) {
+                    pool.freed(items);
+                    self.shared.workpool.hub().set_ready(&pool.name, pool.is_ready());
+                }
+            }
+            Event::Synced(rows) => self.synced(rows),
+        }
+    }
+
+    fn take_hint(&mut self, hint: &Hint) {
+        match hint {
+            Hint::Work(name) => match self.pools.get_mut(name) {
+                Some(pool) => pool.wake(),
+                // A pool that was just created.
+                None => self.shared.sync_now.notify_one(),
+            },
+            Hint::Any => self.pools.values_mut().for_each(PoolState::wake),
+            Hint::Change(_) => {}
+        }
+    }
+
+    fn synced(&mut self, rows: Vec<PoolSync>) {
+        let gone = |name: &Arc<str>| !rows.iter().any(|row| *row.pool == **name);
+        self.pools.retain(|name, pool| pool.running > 0 || !gone(name));
+        for row in rows {
+            let name: Arc<str> = row.pool.as_str().into();
+            let pool = self.pools.entry(name).or_insert_with_key(|name| {
+                self.peek_at = Instant::now();
+                PoolState::new(Arc::clone(name))
+            });
+            pool.synced(&row);
+        }
+    }
+
+    /// One round trip or two. False: there is nothing to do now.
+    async fn step(&mut self) -> SqlResult<bool> {
+        if !self.shared.lease.is_valid() {
+            return Ok(false);
+        }
+        let shared = Arc::clone(&self.shared);
+        let mut conn = shared.control.acquire().await?;
+        if self.uncertain {
+            self.reconcile(&mut conn).await?;
+        }
+        self.make_room(&mut conn).await?;
+        self.take_slots(&mut conn).await?;
+        if self.claim(&mut conn).await? {
+            return Ok(true);
+        }
+        if Instant::now() >= self.peek_at {
+            return self.peek(&mut conn).await;
+        }
+        Ok(false)
+    }
+
+    /// After a claim without an answer: hands back what is marked as ours and was never entered.
+    async fn reconcile(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+        let in_hand = self.shared.in_hand();
+        let store = self.shared.store();
+        for id in store.release_unknown(conn, self.shared.worker, &in_hand).await? {
+            telemetry::released(id, "the answer to its claim was lost, so it was not entered");
+        }
+        self.uncertain = false;
+        Ok(())
+    }
+
+    /// Gives slots back that others wait for.
+    async fn make_room(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+        let surplus = self.pools.values().filter_map(|p| Some((&*p.name, p.surplus()?)));
+        let keep: Vec<_> = surplus.collect();
+        if keep.is_empty() {
+            return Ok(());
+        }
+        self.shared.store().give_back(conn, self.shared.worker, &keep).await?;
+        for pool in self.pools.values_mut() {
+            pool.gave_back();
+        }
+        Ok(())
+    }
+
+    /// Takes slots where there may be work and none is free.
+    async fn take_slots(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+        let now = Instant::now();
+        let mut needy: Vec<_> =
+            self.pools.values_mut().filter(|pool| pool.is_needy(now)).collect();
+        if needy.is_empty() {
+            return Ok(());
+        }
+        for pool in &mut needy {
+            pool.asked(now + self.shared.settings.sync);
+        }
+        let ask = |p: &&mut PoolState| (Arc::clone(&p.name), p.running, p.wanted());
+        let asks: Vec<_> = needy.iter().map(ask).collect();
+        let asks: Vec<_> = asks
+            .iter()
+            .map(|(pool, running, usable)| SlotAsk { pool, running: *running, usable: *usable })
+            .collect();
+        for grant in self.shared.store().take_slots(conn, self.shared.worker, &asks).await? {
+            if let Some(pool) = self.pools.get_mut(&*grant.pool) {
+                pool.took(&grant);
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims for all pools that may have work and have free slots. False: there are none.
+    async fn claim(&mut self, conn: &mut PgConnection) -> SqlResult<bool> {
+        let now = Instant::now();
+        let hot: Vec<_> = self.pools.values().filter(|p| p.claimable(now) > 0).collect();
+        if hot.is_empty() {
+            return Ok(false);
+        }
+        let asks: Vec<_> = hot.iter().map(|pool| pool.ask(now)).collect();
+        let asked: Vec<(Arc<str>, i64, bool)> = hot
+            .iter()
+            .zip(&asks)
+            .map(|(pool, Ask { items, asleep, .. })| (Arc::clone(&pool.name), *items, *asleep))
+            .collect();
+        let store = self.shared.store();
+        let claimed = store.claim(conn, self.shared.worker, &asks, &self.functions).await?;
+        let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
+        for row in claimed {
+            match found.get_mut(&*row.pool) {
+                Some(rows) => rows.push(row),
+                None => drop(found.insert(row.pool.as_str().into(), vec![row])),
+            }
+        }
+        for (name, items, asleep) in asked {
+            let rows = found.remove(&name).unwrap_or_default();
+            self.start(&name, rows, items, asleep, now);
+        }
+        Ok(true)
+    }
+
+    /// Starts what was claimed of one pool, in order.
+    fn start(&mut self, name: &Arc<str>, rows: Vec<Claimed>, asked: i64, asleep: bool, now: Instant) {
+        let Some(pool) = self.pools.get_mut(name) else { return };
+        let last = rows.last().map(|row| row.run_at);
+        let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if pool.claimed(found, asked, last, asleep, now) {
+            self.peek_at = self.peek_at.min(now + SOON);
+        }
+        self.shared.workpool.hub().set_ready(name, pool.is_ready());
+        for row in rows {
+            executor::start(&self.shared, row, Arc::clone(name));
+        }
+    }
+
+    /// Asks all pools with room when their next item is due. True: some are now.
+    async fn peek(&mut self, conn: &mut PgConnection) -> SqlResult<bool> {
+        let names: Vec<_> = self.pools.values().map(|p| Arc::clone(&p.name)).collect();
+        let names: Vec<_> = names.iter().map(|name| &**name).collect();
+        let due = self.shared.store().due(conn, &names, &self.functions).await?;
+        let now = Instant::now();
+        self.peek_at = now + self.shared.settings.poll;
+        let due: HashMap<_, _> = due.into_iter().collect();
+        let mut any = false;
+        for pool in self.pools.values_mut() {
+            any |= pool.peeked(due.get(&*pool.name).copied(), now);
+        }
+        Ok(any)
+    }
+
+    /// Sleeps until something happens or is due.
+    async fn wait(&mut self) {
+        let now = Instant::now();
+        let due = self.pools.values().filter_map(|pool| pool.next_look(now)).min();
+        // While the lease may have run out, look again soon whether it has been renewed.
+        let at = if self.shared.lease.is_valid() {
+            due.map_or(self.peek_at, |due| due.min(self.peek_at))
+        } else {
+            now + Duration::from_millis(20)
+        };
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            Some(event) = self.events.recv() => self.take_in(event),
+            hint = next_hint(&mut self.hints) => self.take_hint(&hint),
+            () = sleep_until(at) => {}
+            () = shared.stop.cancelled() => {}
+            () = shared.lease.lost.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. One
+//! task an item; nothing of the user's runs in the tasks of the worker.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::completer::{End, Verdict};
+use super::guard::{self, Ran};
+use super::shared::Shared;
+use super::transaction;
+use crate::context::ActionCtx;
+use crate::failure::{Advice, Failure, FailureKind};
+use crate::registry::Handler;
+use crate::retry::RetryPolicy;
+use crate::store::Claimed;
+use crate::telemetry::{self, AttemptFields};
+
+/// A claimed item on its way through this process.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) row: Claimed,
+    pub(crate) pool: Arc<str>,
+    pub(crate) canceled: CancellationToken,
+    pub(crate) started: Instant,
+}
+
+impl Item {
+    pub(crate) fn end(&self, verdict: Verdict) -> End {
+        End {
+            id: self.row.id,
+            attempt: self.row.attempt,
+            pool: Arc::clone(&self.pool),
+            function: self.row.function.as_str().into(),
+            started: self.started,
+            verdict,
+        }
+    }
+}
+
+/// Starts a task for an item whose claim is confirmed.
+pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
+    let canceled = shared.take_in_hand(&row);
+    let item = Item { row, pool, canceled, started: Instant::now() };
+    let fields = AttemptFields {
+        work_id: item.row.id,
+        pool: &item.pool,
+        function: &item.row.function,
+        attempt: item.row.attempt,
+    };
+    let span = telemetry::attempt_span(fields);
+    let shared = Arc::clone(shared);
+    let tracker = shared.attempts.clone();
+    tracker.spawn(
+        async move {
+            if let Some(verdict) = execute(&shared, &item).await {
+                // The completer outlives all attempts.
+                let _ = shared.ends.send(item.end(verdict));
+            }
+        }
+        .instrument(span),
+    );
+}
+
+/// None: the end is written already, in the transaction of the body, or is not ours to write.
+async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
+    let entry = shared.registry.get(&item.row.function);
+    let Some(entry) = entry.filter(|entry| entry.spec.kind.code() == item.row.kind) else {
+        let text = "the stored row and the registered function are of different kinds";
+        telemetry::parked(item.row.id, &item.row.function, text);
+        return Some(Verdict::Failed(Failure::new(FailureKind::Invalid, text)));
+    };
+    // Before the entry, once more: whoever has taken over may have entered it already.
+    if !shared.lease.is_valid() || shared.abort.is_cancelled() {
+        telemetry::released(item.row.id, "the lease of this worker may have run out");
+        return Some(Verdict::Release);
+    }
+    let fields = AttemptFields {
+        work_id: item.row.id,
+        pool: &item.pool,
+        function: &item.row.function,
+        attempt: item.row.attempt,
+    };
+    telemetry::started(&shared.log(&item.pool), fields, item.row.lag_ms);
+    match entry.handler {
+        Handler::Action(run) => {
+            let attempt =
+                shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
+            let ctx = ActionCtx { attempt };
+            let body = async { run(&ctx, &item.row.args).await };
+            let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
+            Some(action_verdict(ran, item.row.retry, item.row.attempt))
+        }
+        Handler::Mutation(run) => transaction::mutation(shared, item, entry.spec, run).await,
+        Handler::Query(run) => transaction::query(shared, item, entry.spec, run).await,
+        Handler::OnComplete(_) => unreachable!("its kind is not one of work"),
+    }
+}
+
+fn action_verdict(ran: Ran<String>, policy: Option<RetryPolicy>, attempt: i32) -> Verdict {
+    let failure = match ran {
+        Ran::Returned(Ok(result)) => return Verdict::Success(result),
+        Ran::Returned(Err(failure)) | Ran::Dropped(failure) => failure,
+        Ran::Aborted => Failure::new(
+            FailureKind::Lost,
+            "the worker shut down while it ran; whether it took effect is not known",
+        ),
+    };
+    let attempt = attempt.unsigned_abs();
+    match policy.filter(|policy| attempt < policy.max_attempts) {
+        Some(policy) => match failure.advice() {
+            Advice::Stop => Verdict::Failed(failure),
+            Advice::After(delay) => Verdict::Retry(failure, delay.min(LONGEST_WAIT)),
+            Advice::Policy | Advice::RunAgain => {
+                Verdict::Retry(failure, policy.random_delay(attempt))
+            }
+        },
+        None => Verdict::Failed(failure),
+    }
+}
+
+/// `retry_after` beyond this would leave the years that the database keeps.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1000 * 366 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(failure: Failure) -> Ran<String> {
+        Ran::Returned(Err(failure))
+    }
+
+    #[test]
+    fn attempts_are_used_up_and_advice_is_followed() {
+        let policy = Some(RetryPolicy::new().max_attempts(2));
+        let error = || Failure::from_error("no".into());
+        let verdict = |ran, policy, attempt| action_verdict(ran, policy, attempt);
+        assert!(matches!(verdict(failed(error()), policy, 1), Verdict::Retry(..)));
+        assert!(matches!(verdict(failed(error()), policy, 2), Verdict::Failed(_)));
+        assert!(matches!(verdict(failed(error()), None, 1), Verdict::Failed(_)));
+        let stop = Failure::non_retryable("never");
+        assert!(matches!(verdict(failed(stop), policy, 1), Verdict::Failed(_)));
+        let later = Failure::retry_after(std::time::Duration::from_secs(9), "later");
+        let Verdict::Retry(_, delay) = verdict(failed(later), policy, 1) else { panic!("ended") };
+        assert_eq!(delay.as_secs(), 9);
+        assert!(matches!(verdict(Ran::Aborted, policy, 1), Verdict::Retry(..)));
+        assert!(matches!(verdict(Ran::Aborted, None, 1), Verdict::Failed(_)));
+    }
+}

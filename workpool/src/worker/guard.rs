@@ -1,0 +1,88 @@
+//! Runs user code so that nothing it does reaches the worker: panics are caught, time is bounded.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::{Failure, FailureKind};
+
+/// How the run of a body ended.
+#[derive(Debug)]
+pub(crate) enum Ran<T> {
+    /// It returned.
+    Returned(Result<T, Failure>),
+    /// It panicked or took too long: its future was dropped half-way.
+    Dropped(Failure),
+    /// The worker's grace was over: its future was dropped half-way.
+    Aborted,
+}
+
+/// Runs a body to its end, but no longer than `limit`, nor beyond `abort`.
+pub(crate) async fn run<T>(
+    body: impl Future<Output = Result<T, Failure>>,
+    limit: Option<Duration>,
+    abort: &CancellationToken,
+) -> Ran<T> {
+    let mut body = pin!(body);
+    let caught = poll_fn(|cx| {
+        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(returned)) => Poll::Ready(Ran::Returned(returned)),
+            Err(panic) => Poll::Ready(Ran::Dropped(panicked(&*panic))),
+        }
+    });
+    let timed_out = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        ran = caught => ran,
+        () = timed_out => {
+            let text = format!("it took longer than its timeout of {limit:?}", limit = limit.unwrap_or_default());
+            Ran::Dropped(Failure::new(FailureKind::Timeout, text))
+        }
+        () = abort.cancelled() => Ran::Aborted,
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Failure {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Failure::new(FailureKind::Panic, format!("panicked: {}", text.unwrap_or("(no text)")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn never() -> CancellationToken {
+        CancellationToken::new()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_with_its_text() {
+        let body = async {
+            if true {
+                panic!("number {}", 7);
+            }
+            Ok(())
+        };
+        let Ran::Dropped(failure) = run(body, None, &never()).await else { panic!("not dropped") };
+        assert_eq!((failure.kind(), failure.message()), (FailureKind::Panic, "panicked: number 7"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_hangs_is_dropped_after_its_timeout() {
+        let body = std::future::pending::<Result<(), Failure>>();
+        let ran = run(body, Some(Duration::from_millis(1)), &never()).await;
+        assert!(matches!(ran, Ran::Dropped(failure) if failure.kind() == FailureKind::Timeout));
+    }
+}

@@ -1,0 +1,146 @@
+//! One life of a worker, from registering under a new id to the last end written: starts its tasks
+//! and ends them in order.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::dispatcher::Dispatcher;
+use super::shared::{Inboxes, Parts, Shared};
+use super::{callbacks, completer, heartbeat, maintenance, recovery, sync};
+use crate::error::Result;
+use crate::store::{Registration, SqlResult};
+
+pub(crate) struct Life {
+    pub(crate) shared: Arc<Shared>,
+    dispatcher: JoinHandle<()>,
+    completer: JoinHandle<()>,
+    callbacks: JoinHandle<()>,
+    sync: JoinHandle<()>,
+    /// Recovery and maintenance.
+    housekeeping: Vec<JoinHandle<()>>,
+    heartbeat: thread::JoinHandle<()>,
+    /// The attempts have ended: no further ends come.
+    ended: CancellationToken,
+    /// And they are written: no further callbacks come.
+    drained: CancellationToken,
+    /// Ends the heartbeat: also when the runtime is dropped without a shutdown.
+    beating: tokio_util::sync::DropGuard,
+}
+
+/// How long the last steps of a shutdown may take when the database does not answer.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
+impl Life {
+    /// Registers, and starts everything.
+    pub(crate) async fn begin(parts: Parts) -> Result<Self> {
+        let (shared, inboxes) = Shared::new(parts);
+        register(&shared).await?;
+        let Inboxes { ends, events, callbacks } = inboxes;
+        let beating = CancellationToken::new();
+        let (ended, drained) = (CancellationToken::new(), CancellationToken::new());
+        Ok(Self {
+            heartbeat: heartbeat::start(Arc::clone(&shared), beating.clone()),
+            dispatcher: tokio::spawn(Dispatcher::new(Arc::clone(&shared), events).run()),
+            completer: tokio::spawn(completer::run(Arc::clone(&shared), ends, ended.clone())),
+            callbacks: tokio::spawn(callbacks::run(
+                Arc::clone(&shared),
+                callbacks,
+                drained.clone(),
+            )),
+            sync: tokio::spawn(sync::run(Arc::clone(&shared), drained.clone())),
+            housekeeping: vec![
+                tokio::spawn(recovery::run(Arc::clone(&shared), shared.stop.clone())),
+                tokio::spawn(maintenance::run(Arc::clone(&shared), shared.stop.clone())),
+            ],
+            ended,
+            drained,
+            beating: beating.drop_guard(),
+            shared,
+        })
+    }
+
+    /// Stops claiming, lets what runs end within the grace, writes every end, and only then lets
+    /// go of the lease.
+    pub(crate) async fn shut_down(mut self) {
+        let shared = Arc::clone(&self.shared);
+        shared.stop.cancel();
+        let _ = (&mut self.dispatcher).await;
+        shared.attempts.close();
+        if timeout(shared.settings.grace, shared.attempts.wait()).await.is_err() {
+            shared.abort.cancel();
+            let _ = timeout(LAST_STEPS, shared.attempts.wait()).await;
+        }
+        self.end().await;
+    }
+
+    /// The lease is lost: others take over what it held. What still runs has been told, what it
+    /// writes is refused, and it is not waited for.
+    pub(crate) fn abandon(self) {
+        self.shared.stop.cancel();
+        self.shared.attempts.close();
+        tokio::spawn(async move {
+            self.shared.attempts.wait().await;
+            self.end().await;
+        });
+    }
+
+    async fn end(self) {
+        let shared = self.shared;
+        self.ended.cancel();
+        let _ = timeout(LAST_STEPS, self.completer).await;
+        self.drained.cancel();
+        if timeout(LAST_STEPS, self.callbacks).await.is_err() {
+            shared.abort.cancel();
+        }
+        let _ = timeout(LAST_STEPS, self.sync).await;
+        for task in self.housekeeping {
+            let _ = timeout(LAST_STEPS, task).await;
+        }
+        // What cannot be handed back now is recovered when the lease runs out.
+        let _ = timeout(LAST_STEPS, let_go(&shared)).await;
+        drop(self.beating);
+        let heartbeat = self.heartbeat;
+        let _ = tokio::task::spawn_blocking(move || heartbeat.join()).await;
+    }
+}
+
+async fn register(shared: &Shared) -> Result<()> {
+    let functions = shared.settings.functions(&shared.registry);
+    let mut conn = shared.control.acquire().await?;
+    let rows = shared.store().pools(&mut conn, None).await?;
+    let pools: Vec<_> =
+        rows.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
+    let sent = std::time::Instant::now();
+    let lease = shared.settings.lease;
+    let host = &shared.settings.host;
+    let new = Registration {
+        worker: shared.worker,
+        lease,
+        host,
+        functions: &functions,
+        pools: &pools,
+    };
+    shared.store().register(&mut conn, &new).await?;
+    shared.lease.renewed(sent, lease);
+    Ok(())
+}
+
+/// Hands back what is still ours, and removes the worker's row unless something of it is left.
+async fn let_go(shared: &Shared) -> SqlResult<()> {
+    if shared.lease.lost.is_cancelled() {
+        // That is for recovery, which has begun.
+        return Ok(());
+    }
+    let mut conn = shared.control.acquire().await?;
+    shared.store().release_callbacks(&mut conn, shared.worker, &[]).await?;
+    if shared.in_hand().is_empty() {
+        shared.store().release_unknown(&mut conn, shared.worker, &[]).await?;
+        shared.store().deregister(&mut conn, shared.worker).await?;
+    }
+    Ok(())
+}

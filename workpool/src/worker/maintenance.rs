@@ -1,0 +1,106 @@
+//! What keeps the tables small and people informed: pruning, reports, stray rows, unknown
+//! functions. Any worker does it; none has to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::shared::Shared;
+use crate::hub::Hint;
+use crate::store::SqlResult;
+use crate::telemetry;
+
+/// Rows per statement, and statements per round.
+const PRUNE: u64 = 1000;
+const ROUNDS: u32 = 50;
+/// Rows of the slow walk over all work.
+const WALK: i64 = 5000;
+
+/// Runs until the worker stops.
+pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
+    let mut backoff = shared.backoff("maintenance");
+    let mut walked = Uuid::nil();
+    let mut minute = Instant::now();
+    let mut warned = BTreeSet::new();
+    loop {
+        let pause = match round(&shared, &mut walked, &mut minute, &mut warned).await {
+            Ok(()) => {
+                backoff.succeeded();
+                shared.settings.heartbeat.mul_f64(rand::random_range(0.75..1.25))
+            }
+            Err(error) => backoff.failed(&error),
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = done.cancelled() => return,
+        }
+    }
+}
+
+async fn round(
+    shared: &Shared,
+    walked: &mut Uuid,
+    minute: &mut Instant,
+    warned: &mut BTreeSet<String>,
+) -> SqlResult<()> {
+    let mut conn = shared.control.acquire().await?;
+    for _ in 0..ROUNDS {
+        let pruned = shared.store().prune(&mut conn, i64::try_from(PRUNE).unwrap_or(1)).await?;
+        if pruned < PRUNE || shared.stop.is_cancelled() {
+            break;
+        }
+    }
+    report(shared, &mut conn).await?;
+    *walked = walk(shared, &mut conn, *walked).await?;
+    if Instant::now() >= *minute {
+        *minute = Instant::now() + Duration::from_secs(60);
+        shared.store().prune_stats(&mut conn).await?;
+        warn_of_unknown_functions(shared, &mut conn, warned).await?;
+    }
+    Ok(())
+}
+
+/// The minute reports of those pools that nobody else has reported.
+async fn report(shared: &Shared, conn: &mut PgConnection) -> SqlResult<()> {
+    let pools = shared.store().pools(conn, None).await?;
+    let served: Vec<_> =
+        pools.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
+    let window = shared.settings.report.as_secs_f64();
+    for (pool, since) in shared.store().elect_report(conn, &served, window).await? {
+        for counts in shared.store().stats(conn, &[&pool], Some(since)).await? {
+            telemetry::report(&shared.log(&pool.as_str().into()), &pool, &counts);
+        }
+    }
+    Ok(())
+}
+
+/// Frees rows whose worker is not known at all, a page at a time, over and over.
+async fn walk(shared: &Shared, conn: &mut PgConnection, after: Uuid) -> SqlResult<Uuid> {
+    let step = shared.store().orphans(conn, after, WALK).await?;
+    for id in &step.freed {
+        telemetry::released(*id, "its row named a worker that is not known");
+    }
+    if !step.freed.is_empty() {
+        shared.workpool.hub().send(Hint::Any);
+    }
+    Ok(step.last.unwrap_or(Uuid::nil()))
+}
+
+/// Once for each function that nobody knows, and again when it comes back.
+async fn warn_of_unknown_functions(
+    shared: &Shared,
+    conn: &mut PgConnection,
+    warned: &mut BTreeSet<String>,
+) -> SqlResult<()> {
+    let unknown = shared.store().unknown_functions(conn).await?;
+    for (function, pool, items) in unknown.iter().filter(|(name, ..)| !warned.contains(name)) {
+        telemetry::unknown_function(function, pool, *items);
+    }
+    *warned = unknown.into_iter().map(|(function, ..)| function).collect();
+    Ok(())
+}

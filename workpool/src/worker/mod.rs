@@ -1,0 +1,224 @@
+//! The worker: runs what is due, in this process, until it is shut down.
+//!
+//! One task claims (`dispatcher`), one task an item runs it (`executor`, `transaction`), one task
+//! writes how they ended (`completer`), one runs callbacks, one looks at pools and cancels (`sync`),
+//! one recovers the work of dead workers, one keeps house, and a thread renews the lease.
+
+mod after;
+mod callbacks;
+mod completer;
+mod dispatcher;
+mod executor;
+mod guard;
+mod heartbeat;
+mod lease;
+mod life;
+mod maintenance;
+mod pools;
+mod recovery;
+mod settings;
+mod shared;
+mod sync;
+mod transaction;
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::life::Life;
+use self::settings::Settings;
+use self::shared::{Parts, Shared};
+use crate::backoff::Backoff;
+use crate::context::State;
+use crate::error::Result;
+use crate::handle::Workpool;
+use crate::registry::Registry;
+use crate::telemetry;
+
+pub use self::settings::WorkerBuilder;
+
+/// A running worker. Made by [`Workpool::worker`]`().start()`.
+///
+/// Call [`shutdown`](Self::shutdown) before the process ends: then what runs may end, and the rest
+/// is handed back. Dropping it has the worker stop claiming and end on its own, unless the runtime
+/// ends first; what was running then is recovered when the lease runs out.
+#[must_use = "dropping it stops the worker"]
+pub struct Worker {
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+    now: Arc<Now>,
+}
+
+/// The present life of a worker.
+struct Now {
+    shared: Mutex<Arc<Shared>>,
+    troubled: Arc<AtomicUsize>,
+}
+
+impl Worker {
+    /// The id under which it is registered now. A worker that lost its lease gets another one.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        self.now.current().worker
+    }
+
+    /// Whether its lease is valid and every loop's latest try succeeded. Red while the database
+    /// cannot be reached; the loops go on for ever, and it becomes green again.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.now.troubled.load(Ordering::Relaxed) == 0 && self.now.current().lease.is_valid()
+    }
+
+    /// Stops claiming, lets what runs end (for at most the grace), hands back the rest, and lets
+    /// go of the lease, which is renewed until then.
+    ///
+    /// # Cancel safety
+    ///
+    /// The shutdown goes on when the future is dropped.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("id", &self.id()).finish_non_exhaustive()
+    }
+}
+
+impl Now {
+    fn current(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared.lock().expect("no code panics with this lock"))
+    }
+
+    fn set(&self, life: &Life) {
+        *self.shared.lock().expect("no code panics with this lock") = Arc::clone(&life.shared);
+    }
+}
+
+/// What each life of a worker begins with.
+#[derive(Clone)]
+struct Source {
+    workpool: Workpool,
+    registry: Arc<Registry>,
+    state: Arc<State>,
+    settings: Arc<Settings>,
+    control: PgPool,
+    bodies: PgPool,
+    troubled: Arc<AtomicUsize>,
+}
+
+impl Source {
+    fn parts(&self) -> Parts {
+        let Self { workpool, registry, state, settings, control, bodies, troubled } = self.clone();
+        Parts { workpool, registry, state, settings, control, bodies, troubled }
+    }
+}
+
+/// Checks everything, registers, and starts the tasks.
+async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<Worker> {
+    settings.check()?;
+    let registry = Registry::collect(false)?;
+    registry.check_state(&state)?;
+    let (control, bodies) = connections(&workpool, &settings);
+    let source = Source {
+        registry: Arc::new(registry),
+        state: Arc::new(state),
+        settings: Arc::new(settings),
+        control,
+        bodies,
+        troubled: Arc::default(),
+        workpool,
+    };
+    log_registry(&source);
+    source.workpool.listen();
+    // In a task of its own: a registration dropped half-way would leave its connection unusable.
+    let parts = source.parts();
+    let life = tokio::spawn(Life::begin(parts)).await.expect("registering does not panic")?;
+    let now = Now { shared: Mutex::new(Arc::clone(&life.shared)), troubled: Arc::default() };
+    let now = Arc::new(Now { troubled: Arc::clone(&source.troubled), ..now });
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(supervise(source, life, Arc::clone(&now), stop.clone()));
+    Ok(Worker { stop, task: Some(task), now })
+}
+
+/// Ends the life when it is told to, and begins another whenever the lease was lost.
+async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: CancellationToken) {
+    loop {
+        let lost = life.shared.lease.lost.clone();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = lost.cancelled() => {}
+        }
+        life.abandon();
+        let mut backoff = Backoff::counted("registration", Arc::clone(&source.troubled));
+        life = loop {
+            match Life::begin(source.parts()).await {
+                Ok(life) => break life,
+                Err(error) => {
+                    let pause = backoff.failed(&error);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+        };
+        backoff.succeeded();
+        now.set(&life);
+    }
+    life.shut_down().await;
+    source.control.close().await;
+    source.bodies.close().await;
+}
+
+fn log_registry(source: &Source) {
+    let registry = &source.registry;
+    let mut functions = source.settings.functions(registry);
+    functions.extend(registry.names(true));
+    let pools: Vec<_> = registry.pools().iter().map(|pool| pool.name).collect();
+    telemetry::registered(&functions, &pools, &registry.undeclared());
+}
+
+/// Connections for the loops, and others for the bodies of mutations: neither can use up the
+/// other's, nor the application's.
+fn connections(workpool: &Workpool, settings: &Settings) -> (PgPool, PgPool) {
+    let options = workpool.db().connect_options();
+    let named = |name: &str| options.as_ref().clone().application_name(name);
+    let control = PgPoolOptions::new()
+        .max_connections(6)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .after_connect(|conn, _| {
+            Box::pin(async move {
+                sqlx::query("SET default_transaction_isolation = 'read committed'")
+                    .execute(&mut *conn)
+                    .await?;
+                sqlx::query("SET statement_timeout = '60s'").execute(&mut *conn).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(named("workpool"));
+    let bodies = PgPoolOptions::new()
+        .max_connections(settings.transactions)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .connect_lazy_with(named("workpool mutations"));
+    (control, bodies)
+}

@@ -1,0 +1,182 @@
+//! Recovers the work of workers whose lease has run out. Every worker does this for every other;
+//! row locks keep them out of each other's way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::Connection;
+use sqlx::postgres::PgConnection;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::completer::{Verdict, ended};
+use super::shared::Shared;
+use crate::failure::{Failure, FailureKind};
+use crate::function::FunctionKind;
+use crate::hub::Hint;
+use crate::store::{Abandoned, BEGIN, Ended, Retried, SqlResult};
+use crate::telemetry;
+use crate::work::OutcomeKind;
+
+/// Items per transaction.
+const BATCH: i64 = 200;
+/// Workers that may die over one mutation or query before it is taken for the cause.
+const LOST_BOUND: i16 = 5;
+
+/// Runs until the worker stops.
+pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
+    let mut backoff = shared.backoff("recovery");
+    loop {
+        let pause = match sweep(&shared).await {
+            Ok(()) => {
+                backoff.succeeded();
+                // With jitter, so that workers do not sweep in step.
+                shared.settings.sweep.mul_f64(rand::random_range(0.75..1.25))
+            }
+            Err(error) => backoff.failed(&error),
+        };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = done.cancelled() => return,
+        }
+    }
+}
+
+async fn sweep(shared: &Shared) -> SqlResult<()> {
+    let mut conn = shared.control.acquire().await?;
+    for dead in shared.store().bury(&mut conn, shared.worker).await? {
+        while recover(shared, &mut conn, dead).await? == BATCH {}
+        let callbacks = shared.store().inter(&mut conn, dead).await?;
+        if callbacks > 0 {
+            shared.workpool.hub().send(Hint::Any);
+        }
+    }
+    Ok(())
+}
+
+/// One part of a dead worker's items, in one transaction. Returns how many there were.
+async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
+    let store = shared.store();
+    let mut tx = conn.begin_with(BEGIN).await?;
+    let items = store.abandoned(&mut tx, dead, BATCH).await?;
+    let mut by_attempt: BTreeMap<i32, Vec<&Abandoned>> = BTreeMap::new();
+    for item in &items {
+        by_attempt.entry(item.attempt).or_default().push(item);
+    }
+    for (attempt, items) in by_attempt {
+        let mut finished: Vec<Ended> = Vec::new();
+        let mut retried = Vec::new();
+        let mut released = Vec::new();
+        for item in items {
+            match fate(item) {
+                Fate::End(ended) => finished.push(ended),
+                Fate::Retry(retry) => retried.push(retry),
+                Fate::RunAgain => released.push(item.id),
+            }
+        }
+        store.retry(&mut tx, dead, attempt, &retried).await?;
+        store.release(&mut tx, dead, attempt, &released, true).await?;
+        store.finish(&mut tx, dead, attempt, &finished, &[]).await?;
+    }
+    tx.commit().await?;
+    for item in &items {
+        let what = fate(item).word();
+        telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
+        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
+    }
+    if !items.is_empty() {
+        shared.workpool.hub().send(Hint::Any);
+    }
+    Ok(i64::try_from(items.len()).unwrap_or(BATCH))
+}
+
+/// What becomes of an attempt whose process died.
+enum Fate {
+    End(Ended),
+    Retry(Retried),
+    RunAgain,
+}
+
+impl Fate {
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::End(Ended { outcome: OutcomeKind::Canceled, .. }) => "canceled",
+            Self::End(_) => "failed",
+            Self::Retry(_) => "retrying",
+            Self::RunAgain => "run again",
+        }
+    }
+}
+
+/// By kind: an action may have taken effect, so it counts; a mutation or query was rolled back.
+fn fate(item: &Abandoned) -> Fate {
+    let lost = |text: &str| Failure::new(FailureKind::Lost, text);
+    let end = |verdict| Fate::End(ended(item.id, item.attempt, &verdict));
+    let action = item.kind == FunctionKind::Action.code();
+    let policy = item.retry.filter(|policy| item.attempt.unsigned_abs() < policy.max_attempts);
+    match policy {
+        Some(_) if action && item.cancel_requested => Fate::End(Ended {
+            outcome: OutcomeKind::Canceled,
+            ..ended(item.id, item.attempt, &Verdict::Failed(lost("its worker died")))
+        }),
+        Some(policy) if action => {
+            let failure = lost("its worker died while it may have been running");
+            let delay = policy.random_delay(item.attempt.unsigned_abs());
+            let delay_us = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+            let error = failure.with_attempt(item.attempt).to_json();
+            Fate::Retry(Retried { id: item.id, delay_us, error })
+        }
+        _ if action => end(Verdict::Failed(lost(
+            "its worker died while it may have been running; whether it took effect is not known",
+        ))),
+        _ if item.cancel_requested => end(Verdict::Release),
+        _ if item.lost >= LOST_BOUND => end(Verdict::Failed(lost(
+            "worker after worker died while it ran; it is taken for the cause",
+        ))),
+        _ => Fate::RunAgain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::retry::RetryPolicy;
+
+    fn item(kind: FunctionKind, retry: Option<RetryPolicy>, attempt: i32) -> Abandoned {
+        Abandoned {
+            id: Uuid::nil(),
+            pool: String::new(),
+            function: String::new(),
+            kind: kind.code(),
+            attempt,
+            lost: 0,
+            cancel_requested: false,
+            retry,
+        }
+    }
+
+    #[test]
+    fn what_follows_from_a_death_is_decided_by_the_kind() {
+        use FunctionKind::{Action, Mutation, Query};
+        let twice = Some(RetryPolicy::new().max_attempts(2));
+        let word = |item: Abandoned| fate(&item).word();
+        assert_eq!(word(item(Action, None, 1)), "failed");
+        assert_eq!(word(item(Action, twice, 1)), "retrying");
+        assert_eq!(word(item(Action, twice, 2)), "failed");
+        assert_eq!(word(item(Mutation, None, 1)), "run again");
+        assert_eq!(word(item(Query, None, 9)), "run again");
+        assert_eq!(word(Abandoned { lost: LOST_BOUND, ..item(Mutation, None, 6) }), "failed");
+        for kind in [Mutation, Query] {
+            assert_eq!(
+                word(Abandoned { cancel_requested: true, ..item(kind, None, 1) }),
+                "canceled"
+            );
+        }
+        assert_eq!(
+            word(Abandoned { cancel_requested: true, ..item(Action, twice, 1) }),
+            "canceled"
+        );
+        assert_eq!(word(Abandoned { cancel_requested: true, ..item(Action, None, 1) }), "failed");
+    }
+}

@@ -1,0 +1,178 @@
+//! What the tasks of one life of a worker share. Holds state; decides nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use sqlx::PgPool;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::Settings;
+use super::completer::End;
+use super::dispatcher::Event;
+use super::lease::Lease;
+use crate::backoff::Backoff;
+use crate::context::{Attempt, State};
+use crate::handle::Workpool;
+use crate::registry::Registry;
+use crate::store::{Claimed, Counters, RawCallback, Store};
+use crate::telemetry::PoolLog;
+
+/// One registered life of a worker, under an id that is never used again.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) workpool: Workpool,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) state: Arc<State>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) worker: Uuid,
+    pub(crate) lease: Arc<Lease>,
+    /// Connections for the loops; handlers cannot use them up.
+    pub(crate) control: PgPool,
+    /// Connections for the transactions of mutations, queries and callbacks.
+    pub(crate) bodies: PgPool,
+    pub(crate) body_permits: Arc<Semaphore>,
+    /// Stop claiming; what runs goes on.
+    pub(crate) stop: CancellationToken,
+    /// The grace is over: what still runs is dropped.
+    pub(crate) abort: CancellationToken,
+    pub(crate) attempts: TaskTracker,
+    pub(crate) ends: mpsc::UnboundedSender<End>,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+    pub(crate) callbacks: mpsc::UnboundedSender<RawCallback>,
+    /// Somebody ought to look at the pools and cancels now.
+    pub(crate) sync_now: Notify,
+    pub(crate) troubled: Arc<AtomicUsize>,
+    in_hand: Mutex<HashMap<Uuid, CancellationToken>>,
+    callbacks_in_hand: Mutex<HashSet<Uuid>>,
+    counters: Mutex<HashMap<Arc<str>, Counters>>,
+    logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
+    watched: Mutex<HashSet<Arc<str>>>,
+}
+
+/// The parts that a life begins with.
+pub(crate) struct Parts {
+    pub(crate) workpool: Workpool,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) state: Arc<State>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) control: PgPool,
+    pub(crate) bodies: PgPool,
+    pub(crate) troubled: Arc<AtomicUsize>,
+}
+
+/// The receiving ends of a life's channels.
+pub(crate) struct Inboxes {
+    pub(crate) ends: mpsc::UnboundedReceiver<End>,
+    pub(crate) events: mpsc::UnboundedReceiver<Event>,
+    pub(crate) callbacks: mpsc::UnboundedReceiver<RawCallback>,
+}
+
+/// Locks that no code panics with.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no code panics with this lock")
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> (Arc<Self>, Inboxes) {
+        let (ends, ends_in) = mpsc::unbounded_channel();
+        let (events, events_in) = mpsc::unbounded_channel();
+        let (callbacks, callbacks_in) = mpsc::unbounded_channel();
+        let shared = Self {
+            worker: Uuid::now_v7(),
+            lease: Arc::new(Lease::new()),
+            body_permits: Arc::new(Semaphore::new(parts.settings.transactions as usize)),
+            workpool: parts.workpool,
+            registry: parts.registry,
+            state: parts.state,
+            settings: parts.settings,
+            control: parts.control,
+            bodies: parts.bodies,
+            stop: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+            ends,
+            events,
+            callbacks,
+            sync_now: Notify::new(),
+            troubled: parts.troubled,
+            in_hand: Mutex::default(),
+            callbacks_in_hand: Mutex::default(),
+            counters: Mutex::default(),
+            logs: Mutex::default(),
+            watched: Mutex::default(),
+        };
+        let inboxes = Inboxes { ends: ends_in, events: events_in, callbacks: callbacks_in };
+        (Arc::new(shared), inboxes)
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.workpool.store()
+    }
+
+    pub(crate) fn backoff(&self, what: &'static str) -> Backoff {
+        Backoff::counted(what, Arc::clone(&self.troubled))
+    }
+
+    /// Notes that an item is ours, from its claim until its end is known to be written.
+    pub(crate) fn take_in_hand(&self, item: &Claimed) -> CancellationToken {
+        let token = self.lease.lost.child_token();
+        locked(&self.in_hand).insert(item.id, token.clone());
+        token
+    }
+
+    pub(crate) fn put_down(&self, id: Uuid) {
+        locked(&self.in_hand).remove(&id);
+    }
+
+    pub(crate) fn in_hand(&self) -> Vec<Uuid> {
+        locked(&self.in_hand).keys().copied().collect()
+    }
+
+    /// Tells a running attempt that it was canceled.
+    pub(crate) fn cancel(&self, id: Uuid) {
+        if let Some(token) = locked(&self.in_hand).get(&id) {
+            token.cancel();
+        }
+    }
+
+    /// The context of an attempt or a callback.
+    pub(crate) fn attempt(&self, id: Uuid, attempt: i32, canceled: CancellationToken) -> Attempt {
+        Attempt {
+            workpool: self.workpool.clone(),
+            state: Arc::clone(&self.state),
+            work_id: id,
+            worker: self.worker,
+            attempt,
+            canceled,
+        }
+    }
+
+    pub(crate) fn callbacks_in_hand(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        locked(&self.callbacks_in_hand)
+    }
+
+    pub(crate) fn count(&self, pool: &Arc<str>, add: impl FnOnce(&mut Counters)) {
+        add(locked(&self.counters).entry(Arc::clone(pool)).or_default());
+    }
+
+    pub(crate) fn take_counters(&self) -> HashMap<Arc<str>, Counters> {
+        std::mem::take(&mut locked(&self.counters))
+    }
+
+    pub(crate) fn log(&self, pool: &Arc<str>) -> Arc<PoolLog> {
+        let mut logs = locked(&self.logs);
+        Arc::clone(logs.entry(Arc::clone(pool)).or_insert_with(|| Arc::new(PoolLog::new())))
+    }
+
+    pub(crate) fn set_watched(&self, pools: HashSet<Arc<str>>) {
+        *locked(&self.watched) = pools;
+    }
+
+    pub(crate) fn is_watched(&self, pool: &str) -> bool {
+        locked(&self.watched).contains(pool)
+    }
+}

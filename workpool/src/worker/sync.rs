@@ -1,0 +1,76 @@
+//! Once in a while, and when somebody says so: reads the state of all pools and which running
+//! items were canceled, and writes down what was counted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::time::sleep;
+
+use super::dispatcher::Event;
+use super::shared::Shared;
+use crate::hub::{Hint, next_hint};
+use crate::store::SqlResult;
+use crate::telemetry::LogLevel;
+
+/// Runs until the attempts have ended.
+pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::CancellationToken) {
+    let mut backoff = shared.backoff("sync");
+    let mut hints = shared.workpool.hub().subscribe();
+    loop {
+        let pause = match sync(&shared).await {
+            Ok(()) => {
+                backoff.succeeded();
+                shared.settings.sync
+            }
+            Err(error) => backoff.failed(&error),
+        };
+        let told = async { while next_hint(&mut hints).await != Hint::Any {} };
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = told => {}
+            () = shared.sync_now.notified() => {}
+            () = done.cancelled() => break,
+        }
+    }
+    // The last counts; what cannot be written now is lost, as the docs say.
+    let _ = flush(&shared).await;
+}
+
+async fn sync(shared: &Shared) -> SqlResult<()> {
+    let mut conn = shared.control.acquire().await?;
+    let mut pools = shared.store().sync(&mut conn, shared.worker).await?;
+    pools.retain(|row| shared.settings.serves(&row.pool));
+    let new: Vec<_> =
+        pools.iter().filter(|row| row.granted.is_none()).map(|row| &*row.pool).collect();
+    if !new.is_empty() {
+        shared.store().register_slots(&mut conn, shared.worker, &new).await?;
+    }
+    let mut watched = HashSet::new();
+    for row in &pools {
+        let pool: Arc<str> = row.pool.as_str().into();
+        shared.log(&pool).set(LogLevel::parse(&row.log_level));
+        if row.watched {
+            watched.insert(pool);
+        }
+    }
+    shared.set_watched(watched);
+    // The dispatcher may have stopped: it wants to know nothing then.
+    let _ = shared.events.send(Event::Synced(pools));
+    let running = shared.in_hand();
+    if !running.is_empty() {
+        for (id, _) in shared.store().cancels(&mut conn, shared.worker, &running).await? {
+            shared.cancel(id);
+        }
+    }
+    drop(conn);
+    flush(shared).await
+}
+
+async fn flush(shared: &Shared) -> SqlResult<()> {
+    let counters = shared.take_counters();
+    if counters.is_empty() {
+        return Ok(());
+    }
+    let mut conn = shared.control.acquire().await?;
+    shared.store().add_stats(&mut conn, &counters).await
+}

@@ -1,0 +1,329 @@
+//! Runs a body inside a database transaction that also carries the end of its work: effects and
+//! end commit together, once. What the database rolls back by itself is run again.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection, Postgres, Transaction};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::completer::{Verdict, ended};
+use super::executor::Item;
+use super::guard::{self, Ran};
+use super::shared::Shared;
+use super::{after, callbacks};
+use crate::context::{Attempt, MutationCtx, QueryCtx};
+use crate::failure::{Advice, Failure, FailureKind};
+use crate::function::FunctionSpec;
+use crate::registry::HandlerFuture;
+use crate::store::{BEGIN, RawCallback, SqlResult, is_transient, lost_connection};
+
+/// The handler of a mutation.
+pub(crate) type MutationFn =
+    for<'a, 't> fn(&'a mut MutationCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
+/// The handler of a query.
+pub(crate) type QueryFn =
+    for<'a, 't> fn(&'a mut QueryCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
+/// The handler of a callback.
+pub(crate) type CallbackFn = for<'a, 't> fn(
+    &'a mut MutationCtx<'t>,
+    crate::function::RawCompletion,
+) -> HandlerFuture<'a, ()>;
+
+/// What a transaction is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Job<'a> {
+    Mutation(&'a Item, MutationFn),
+    Callback(&'a RawCallback, CallbackFn),
+}
+
+/// How one transaction went.
+pub(crate) enum Tried {
+    /// It has committed: the result, and callbacks that are ours now.
+    Committed(String, Vec<RawCallback>),
+    /// The body failed; everything is rolled back.
+    Failed(Failure),
+    /// The database rolled it back by itself: a conflict, or the connection was lost.
+    Again(Failure),
+    /// It is not ours any more; everything is rolled back.
+    Superseded,
+    /// The worker's grace was over; everything is rolled back.
+    Aborted,
+}
+
+/// Re-runs after conflicts before the work is given up as failed.
+const RERUNS: u32 = 25;
+
+/// Runs a mutation. None: its end is written, or not ours to write.
+pub(crate) async fn mutation(
+    shared: &Shared,
+    item: &Item,
+    spec: &FunctionSpec,
+    run: MutationFn,
+) -> Option<Verdict> {
+    let attempt = shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
+    match repeat(shared, &attempt, Job::Mutation(item, run), spec.timeout).await {
+        Tried::Committed(result, called) => {
+            after::ended(shared, &item.end(Verdict::Success(result)), true, false);
+            for callback in called {
+                callbacks::hand_over(shared, callback);
+            }
+            after::freed(shared, &item.pool, 1).await;
+            None
+        }
+        Tried::Failed(failure) | Tried::Again(failure) => Some(Verdict::Failed(failure)),
+        // The completer finds out the same, and keeps the books.
+        Tried::Superseded | Tried::Aborted => Some(Verdict::Release),
+    }
+}
+
+/// Tries until something is decided, within a bound for conflicts; while the database cannot be
+/// reached, without one.
+pub(crate) async fn repeat(
+    shared: &Shared,
+    attempt: &Attempt,
+    job: Job<'_>,
+    limit: Option<Duration>,
+) -> Tried {
+    let mut reruns = 0;
+    loop {
+        let tried = once(shared, attempt, job, limit).await;
+        let Tried::Again(failure) = tried else { return tried };
+        if shared.abort.is_cancelled() {
+            return Tried::Aborted;
+        }
+        if shared.lease.lost.is_cancelled() {
+            return Tried::Superseded;
+        }
+        // An outage is nobody's fault: only what the database answered counts.
+        if failure.kind() != FailureKind::Lost {
+            reruns += 1;
+        }
+        if reruns > RERUNS {
+            return Tried::Failed(failure);
+        }
+        pause(reruns).await;
+    }
+}
+
+async fn pause(reruns: u32) {
+    let nominal = 4_u64 << reruns.clamp(1, 7);
+    sleep(Duration::from_millis(rand::random_range(nominal / 2..=nominal))).await;
+}
+
+/// A database that cannot be reached.
+fn outage(error: &sqlx::Error) -> Tried {
+    Tried::Again(Failure::new(FailureKind::Lost, error.to_string()))
+}
+
+/// A statement of ours that failed inside the transaction.
+fn refused(error: sqlx::Error) -> Tried {
+    if lost_connection(&error) {
+        return outage(&error);
+    }
+    let again = is_transient(&error);
+    let failure = Failure::from_error(error.into());
+    if again { Tried::Again(failure) } else { Tried::Failed(failure) }
+}
+
+async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Duration>) -> Tried {
+    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
+    let mut conn = match shared.bodies.acquire().await {
+        Ok(conn) => conn,
+        Err(error) => return outage(&error),
+    };
+    let mut tx = match conn.begin_with(BEGIN).await {
+        Ok(tx) => tx,
+        Err(error) => return outage(&error),
+    };
+    let mut ctx = MutationCtx::new(attempt, &mut tx);
+    let body = async {
+        let result = job.body(&mut ctx).await?;
+        ctx.flush().await.map_err(|error| Failure::from_error(error.into()))?;
+        Ok(result)
+    };
+    match guard::run(body, limit, &shared.abort).await {
+        Ran::Returned(Ok(result)) => commit(shared, tx, job, result).await,
+        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
+        // The body was cut off in the middle of what it did with the connection: away with it.
+        Ran::Dropped(failure) => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Failed(failure)
+        }
+        Ran::Aborted => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Aborted
+        }
+    }
+}
+
+async fn roll_back(tx: Transaction<'_, Postgres>, failure: Failure) -> Tried {
+    match tx.rollback().await {
+        // The body may have hidden the error of a lost connection in one of its own.
+        Err(error) if lost_connection(&error) => outage(&error),
+        _ if failure.advice() == Advice::RunAgain => Tried::Again(failure),
+        _ => Tried::Failed(failure),
+    }
+}
+
+async fn commit(
+    shared: &Shared,
+    mut tx: Transaction<'_, Postgres>,
+    job: Job<'_>,
+    result: String,
+) -> Tried {
+    let called = match job.end(shared, &mut tx, &result).await {
+        Ok(Some(called)) => called,
+        Ok(None) => {
+            let _ = tx.rollback().await;
+            return Tried::Superseded;
+        }
+        Err(error) => return refused(error),
+    };
+    match tx.commit().await {
+        Ok(()) => Tried::Committed(result, called),
+        // A lost answer says nothing. The row tells, once that transaction is over.
+        Err(error) if lost_connection(&error) => match job.settled(shared).await {
+            Some(true) => outage(&error),
+            Some(false) => Tried::Committed(result, called),
+            None => Tried::Superseded,
+        },
+        Err(error) => refused(error),
+    }
+}
+
+impl Job<'_> {
+    async fn body(&self, ctx: &mut MutationCtx<'_>) -> Result<String, Failure> {
+        match self {
+            Self::Mutation(item, run) => run(ctx, &item.row.args).await,
+            Self::Callback(callback, run) => {
+                run(ctx, callback.completion.clone()).await.map(|()| String::new())
+            }
+        }
+    }
+
+    /// Writes the end inside the transaction. None: superseded.
+    async fn end(
+        &self,
+        shared: &Shared,
+        tx: &mut PgConnection,
+        result: &str,
+    ) -> SqlResult<Option<Vec<RawCallback>>> {
+        let (store, worker) = (shared.store(), shared.worker);
+        match self {
+            Self::Mutation(item, _) => {
+                let success = Verdict::Success(result.to_owned());
+                let end = [ended(item.row.id, item.row.attempt, &success)];
+                let known = callbacks::at_once(shared, false);
+                let done = store.finish(tx, worker, item.row.attempt, &end, &known).await?;
+                Ok((!done.ids.is_empty()).then_some(done.callbacks))
+            }
+            Self::Callback(callback, _) => {
+                let (id, attempt) = (callback.id, callback.attempt);
+                let done = store.finish_callback(tx, worker, id, attempt).await?;
+                Ok(done.then(Vec::new))
+            }
+        }
+    }
+
+    /// Whether the row is still ours after a commit whose answer was lost; none when this worker
+    /// ends before the database can be asked.
+    async fn settled(&self, shared: &Shared) -> Option<bool> {
+        let mut backoff = shared.backoff("commit without an answer");
+        while !shared.abort.is_cancelled() && !shared.lease.lost.is_cancelled() {
+            match self.held(shared, &shared.control).await {
+                Ok(held) => {
+                    backoff.succeeded();
+                    return Some(held);
+                }
+                Err(error) => sleep(backoff.failed(&error)).await,
+            }
+        }
+        None
+    }
+
+    async fn held(&self, shared: &Shared, db: &PgPool) -> SqlResult<bool> {
+        let mut conn = db.acquire().await?;
+        let (store, worker) = (shared.store(), shared.worker);
+        let (id, attempt) = self.key();
+        match self {
+            Self::Mutation(..) => store.held(&mut conn, id, worker, attempt).await,
+            Self::Callback(..) => store.held_callback(&mut conn, worker, id, attempt).await,
+        }
+    }
+
+    fn key(&self) -> (Uuid, i32) {
+        match self {
+            Self::Mutation(item, _) => (item.row.id, item.row.attempt),
+            Self::Callback(callback, _) => (callback.id, callback.attempt),
+        }
+    }
+}
+
+/// Runs a query in a read-only transaction. Its end, which writes, comes later.
+pub(crate) async fn query(
+    shared: &Shared,
+    item: &Item,
+    spec: &FunctionSpec,
+    run: QueryFn,
+) -> Option<Verdict> {
+    let attempt = shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
+    let mut reruns = 0;
+    loop {
+        let failure = match query_once(shared, &attempt, item, spec, run).await {
+            Tried::Again(failure) => failure,
+            Tried::Committed(result, _) => return Some(Verdict::Success(result)),
+            Tried::Failed(failure) => return Some(Verdict::Failed(failure)),
+            Tried::Superseded | Tried::Aborted => return Some(Verdict::Release),
+        };
+        if shared.abort.is_cancelled() || shared.lease.lost.is_cancelled() {
+            return Some(Verdict::Release);
+        }
+        reruns += u32::from(failure.kind() != FailureKind::Lost);
+        if reruns > RERUNS {
+            return Some(Verdict::Failed(failure));
+        }
+        pause(reruns).await;
+    }
+}
+
+async fn query_once(
+    shared: &Shared,
+    attempt: &Attempt,
+    item: &Item,
+    spec: &FunctionSpec,
+    run: QueryFn,
+) -> Tried {
+    const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
+    let mut conn = match shared.bodies.acquire().await {
+        Ok(conn) => conn,
+        Err(error) => return outage(&error),
+    };
+    let mut tx = match conn.begin_with(BEGIN_READING).await {
+        Ok(tx) => tx,
+        Err(error) => return outage(&error),
+    };
+    let mut ctx = QueryCtx { attempt, conn: &mut tx };
+    let body = async { run(&mut ctx, &item.row.args).await };
+    match guard::run(body, spec.timeout, &shared.abort).await {
+        Ran::Returned(Ok(result)) => match tx.rollback().await {
+            Ok(()) => Tried::Committed(result, Vec::new()),
+            Err(error) => refused(error),
+        },
+        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
+        Ran::Dropped(failure) => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Failed(failure)
+        }
+        Ran::Aborted => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Aborted
+        }
+    }
+}
