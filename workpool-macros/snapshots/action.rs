@@ -37,6 +37,9 @@ impl ::workpool::__private::Function for send_email {
         },
     };
 }
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::workpool::__private::Retryable for send_email {}
 #[allow(dead_code, deprecated, unreachable_pub)]
 impl send_email {
     /// Enqueues [`fn@send_email`] through `ctx`, and thus in its transaction if it has one.

@@ -56,6 +56,10 @@ impl ::workpool::__private::Function for send_email {
     };
 }
 #[cfg(feature = "email")]
+#[automatically_derived]
+#[allow(deprecated)]
+impl ::workpool::__private::Retryable for send_email {}
+#[cfg(feature = "email")]
 #[allow(dead_code, deprecated, unreachable_pub)]
 impl send_email {
     /// Enqueues [`fn@send_email`] through `ctx`, and thus in its transaction if it has one.

@@ -31,6 +31,7 @@ fn function(model: &Model, input: &Input, items: &mut Vec<TokenStream>) {
     let spec = spec::spec(model.kind, source, &model.attribute, &model.state);
     items.extend(stub::arguments(source, input));
     items.push(spec::function(source, &args, &spec::output(returns), &spec));
+    items.extend(spec::retryable(model.kind, source));
     items.push(stub::enqueue(source, &args));
 }
 

@@ -36,6 +36,7 @@ fn function(parts: &Parts, items: &mut Vec<TokenStream>) {
     let args = signature.input.as_ref().map(|input| args_type(source, input));
     items.extend(signature.input.as_ref().and_then(|input| stub::arguments(source, input)));
     items.push(spec::function(source, args.as_ref().unwrap_or(&quote!(())), &output, &spec));
+    items.extend(spec::retryable(*kind, source));
     items.push(match &args {
         Some(args) => stub::enqueue(source, args),
         None => stub::enqueue_anything(source),

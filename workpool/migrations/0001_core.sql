@@ -18,6 +18,7 @@ CREATE TABLE workpool.pools (
 ) WITH (fillfactor = 70);
 
 COMMENT ON TABLE  workpool.pools IS 'One row a pool. Code seeds it, then this row rules.';
+COMMENT ON COLUMN workpool.pools.name IS 'Its name: data, never an identifier.';
 COMMENT ON COLUMN workpool.pools.max_parallelism IS 'How many items of the pool may run at once over all workers. Change it with workpool, not by UPDATE: running workers hold grants.';
 COMMENT ON COLUMN workpool.pools.paused IS 'Nothing starts while true.';
 COMMENT ON COLUMN workpool.pools.retry_actions_by_default IS 'Whether actions that say nothing about retries get the policy of this row.';
@@ -83,6 +84,7 @@ CREATE TABLE workpool.work (
     enqueued_at        timestamptz NOT NULL DEFAULT statement_timestamp(),
     worker             uuid,
     attempt            integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    fence              integer NOT NULL DEFAULT 0 CHECK (fence >= 0),
     started_at         timestamptz,
     max_attempts       integer CHECK (max_attempts >= 1),
     initial_backoff_ms bigint CHECK (initial_backoff_ms >= 0),
@@ -114,7 +116,8 @@ COMMENT ON COLUMN workpool.work.name IS 'Label for people.';
 COMMENT ON COLUMN workpool.work.run_at IS 'Due time, by the clock of the database; after a failed attempt the end of the backoff.';
 COMMENT ON COLUMN workpool.work.enqueued_at IS 'When it was enqueued.';
 COMMENT ON COLUMN workpool.work.worker IS 'Who runs it; null while it waits.';
-COMMENT ON COLUMN workpool.work.attempt IS 'Attempts claimed so far. (id, worker, attempt) is the fence of the running attempt.';
+COMMENT ON COLUMN workpool.work.attempt IS 'Attempts so far, the running one included; one that was never entered is not counted.';
+COMMENT ON COLUMN workpool.work.fence IS 'Claims so far, which never goes back: (id, worker, fence) is the fence of the running attempt.';
 COMMENT ON COLUMN workpool.work.started_at IS 'When the latest attempt was claimed.';
 COMMENT ON COLUMN workpool.work.max_attempts IS 'Retry policy, frozen at enqueue; null: no retries.';
 COMMENT ON COLUMN workpool.work.initial_backoff_ms IS 'Delay after the first failed attempt.';
@@ -174,6 +177,7 @@ CREATE TABLE workpool.callbacks (
     run_at        timestamptz NOT NULL,
     worker        uuid,
     attempt       integer NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    fence         integer NOT NULL DEFAULT 0 CHECK (fence >= 0),
     parked_at     timestamptz,
     error         json
 ) WITH (fillfactor = 70);
@@ -193,7 +197,8 @@ COMMENT ON COLUMN workpool.callbacks.result IS 'Result of a success.';
 COMMENT ON COLUMN workpool.callbacks.errors IS 'Failures of the work.';
 COMMENT ON COLUMN workpool.callbacks.run_at IS 'Due time.';
 COMMENT ON COLUMN workpool.callbacks.worker IS 'Who runs it; null while it waits.';
-COMMENT ON COLUMN workpool.callbacks.attempt IS 'Attempts of the callback; with id and worker the fence.';
+COMMENT ON COLUMN workpool.callbacks.attempt IS 'Attempts of the callback.';
+COMMENT ON COLUMN workpool.callbacks.fence IS 'Claims so far, which never goes back: (id, worker, fence) is the fence of the running attempt.';
 COMMENT ON COLUMN workpool.callbacks.parked_at IS 'When it was given up; replay it after mending the cause.';
 COMMENT ON COLUMN workpool.callbacks.error IS 'Why the latest attempt of the callback failed.';
 

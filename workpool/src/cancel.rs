@@ -90,7 +90,6 @@ impl Within<'_> {
 
 impl PoolHandle {
     /// Cancels the work of this pool. See [`CancelAll`].
-    #[must_use]
     pub fn cancel_all(&self) -> CancelAll<'_> {
         CancelAll { pool: self, function: None, with_running: true, limit: None }
     }
@@ -191,4 +190,3 @@ pub struct ParkedCallback {
     /// Why its last attempt failed.
     pub failure: Failure,
 }
-

@@ -55,7 +55,8 @@ pub(crate) struct Attempt {
     pub(crate) state: Arc<State>,
     pub(crate) work_id: Uuid,
     pub(crate) worker: Uuid,
-    pub(crate) attempt: i32,
+    pub(crate) number: i32,
+    pub(crate) fence: i32,
     pub(crate) canceled: CancellationToken,
 }
 
@@ -83,7 +84,7 @@ macro_rules! attempt_methods {
             /// Which attempt this is, from 1.
             #[must_use]
             pub const fn attempt(&self) -> u32 {
-                self.attempt.attempt.unsigned_abs()
+                self.attempt.number.unsigned_abs()
             }
 
             /// Resolves when somebody cancels this work, or when this attempt has lost its lease.
@@ -110,7 +111,7 @@ macro_rules! attempt_methods {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_struct(stringify!($context))
                     .field("work_id", &self.attempt.work_id)
-                    .field("attempt", &self.attempt.attempt)
+                    .field("attempt", &self.attempt.number)
                     .finish_non_exhaustive()
             }
         }
@@ -132,20 +133,20 @@ impl ActionCtx {
     /// was frozen past its lease may find that it is not; what it does outside of workpool,
     /// nothing can hold back.
     pub async fn is_current(&self) -> Result<bool> {
-        let Attempt { workpool, work_id, worker, attempt, .. } = &self.attempt;
+        let Attempt { workpool, work_id, worker, fence, .. } = &self.attempt;
         let mut conn = workpool.db().acquire().await?;
-        Ok(workpool.store().held(&mut conn, *work_id, *worker, *attempt).await?)
+        Ok(workpool.store().held(&mut conn, *work_id, *worker, *fence).await?)
     }
 }
 
 impl EnqueueContext for ActionCtx {
     fn submit(&self, Submission(items): Submission) -> BoxFuture<'_, Result<()>> {
-        let Attempt { workpool, work_id, worker, attempt, .. } = self.attempt.clone();
+        let Attempt { workpool, work_id, worker, fence, .. } = self.attempt.clone();
         let write = async move {
             let store = workpool.store();
             let mut conn = workpool.db().acquire().await?;
             let mut tx = conn.begin_with(BEGIN).await?;
-            if !store.owned(&mut tx, work_id, worker, attempt).await? {
+            if !store.owned(&mut tx, work_id, worker, fence).await? {
                 return Err(Error::Superseded);
             }
             submit::write(store, &mut tx, &items, true).await?;

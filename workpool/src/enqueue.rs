@@ -9,9 +9,12 @@ use uuid::Uuid;
 
 use crate::BoxFuture;
 use crate::error::{Error, Result};
-use crate::function::{self, Completes, Function, FunctionKind, RetrySetting, millis_or_forever};
+use crate::function::{
+    self, Completes, Function, FunctionKind, RetrySetting, Retryable, millis_or_forever,
+};
+use crate::payload;
 use crate::retry::Retry;
-use crate::store::{NewWork, RetryChoice, Timestamp};
+use crate::store::{NewWork, RetryChoice, Timestamp, Ttl};
 use crate::submit::{EnqueueContext, Submission};
 use crate::work::{OutcomeKind, WorkId};
 
@@ -87,20 +90,14 @@ impl<'c, F: Function> Enqueue<'c, F, One> {
 impl<'c, F: Function> Enqueue<'c, F, Many> {
     /// Used by the stubs that the macros write.
     #[doc(hidden)]
-    pub fn new(
-        context: &'c dyn EnqueueContext,
-        args: impl IntoIterator<Item = F::Args>,
-    ) -> Self {
+    pub fn new(context: &'c dyn EnqueueContext, args: impl IntoIterator<Item = F::Args>) -> Self {
         Self::collect(context, args)
     }
 }
 
 impl<'c, F: Function, M> Enqueue<'c, F, M> {
-    fn collect(
-        context: &'c dyn EnqueueContext,
-        args: impl IntoIterator<Item = F::Args>,
-    ) -> Self {
-        let encode = |args| function::encode(&args).map_err(|why| invalid::<F>("arguments", why));
+    fn collect(context: &'c dyn EnqueueContext, args: impl IntoIterator<Item = F::Args>) -> Self {
+        let encode = |args| payload::encode(&args).map_err(|why| invalid::<F>("arguments", why));
         let options = Options {
             id: None,
             pool: None,
@@ -138,22 +135,19 @@ impl<'c, F: Function, M> Enqueue<'c, F, M> {
     /// Says whether and how failed attempts are tried again: `true`, `false`, or a
     /// [`RetryPolicy`](crate::RetryPolicy). Wins over the attribute and the pool. Actions only:
     /// for a mutation or a query this does not compile.
-    pub fn retry(self, retry: impl Into<Retry>) -> Self {
-        const {
-            assert!(
-                matches!(F::SPEC.kind, FunctionKind::Action),
-                "only actions are retried: the transaction of a mutation or query is run again \
-                 by itself when it conflicts, and an error of its body ends it"
-            );
-        }
+    pub fn retry(self, retry: impl Into<Retry>) -> Self
+    where
+        F: Retryable,
+    {
         let retry = retry.into();
         self.with(|options| options.retry = Some(retry))
     }
 
     /// Calls `H` with this context when the work has ended: recorded in the transaction of the
     /// end, and run once in effect.
+    #[expect(clippy::needless_pass_by_value, reason = "the context is handed over")]
     pub fn on_complete<H: Completes<F::Output>>(mut self, context: H::Context) -> Self {
-        match function::encode(&context) {
+        match payload::encode(&context) {
             Ok(json) => self.with(|options| options.callback = Some((H::SPEC.name, json))),
             Err(why) => {
                 self.options = Err(invalid::<F>("context", why));
@@ -225,6 +219,7 @@ fn template<F: Function>(options: Options) -> Result<NewWork> {
     let (callback, context) = options.callback.unzip();
     Ok(NewWork {
         id: options.id.unwrap_or_else(Uuid::now_v7),
+        given_id: options.id.is_some(),
         pool: pool.to_owned(),
         function: F::SPEC.name,
         kind: F::SPEC.kind.code(),
@@ -232,7 +227,7 @@ fn template<F: Function>(options: Options) -> Result<NewWork> {
         delay_us,
         run_at,
         retry: retry_choice::<F>(options.retry)?,
-        ttl_ms: options.status_ttl.map(millis_or_forever),
+        ttl: options.status_ttl.map_or(Ttl::OfPool, |ttl| Ttl::Given(millis_or_forever(ttl))),
         callback,
         outcomes: options.outcomes,
         context,

@@ -79,10 +79,7 @@ impl Failure {
 
     /// A failure after which the next attempt, if one is left, comes after `delay` instead of the
     /// policy's backoff.
-    pub fn retry_after(
-        delay: Duration,
-        error: impl Into<Box<dyn StdError + Send + Sync>>,
-    ) -> Self {
+    pub fn retry_after(delay: Duration, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { advice: Advice::After(delay), ..Self::from_error(error.into()) }
     }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
+use crate::payload::decode;
 use crate::retry::RetryPolicy;
 use crate::work::{Outcome, OutcomeKind, WorkId};
 
@@ -67,7 +68,7 @@ impl<'a> Pool<'a> {
             max_parallelism: 10,
             retry_actions_by_default: false,
             default_retry: RetryPolicy::new(),
-            status_ttl: Duration::from_secs(86_400),
+            status_ttl: Duration::from_hours(24),
         }
     }
 
@@ -110,6 +111,15 @@ pub trait Function: 'static {
     #[doc(hidden)]
     const SPEC: &'static FunctionSpec;
 }
+
+/// The stub of an `#[action]`. Implemented by the macro.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` takes no retry policy: only actions are retried",
+    label = "a mutation or a query",
+    note = "the transaction of a mutation or query is run again by itself when it conflicts, and \
+            an error of its body ends the work; use `#[action]` if you want retries"
+)]
+pub trait Retryable: Function {}
 
 /// The stub of an `#[on_complete]` function. Implemented by the macro.
 #[diagnostic::on_unimplemented(
@@ -299,69 +309,6 @@ impl RawCompletion {
     }
 }
 
-/// Decodes what is stored for a function; what does not fit cannot be mended by trying again.
-pub(crate) fn decode<T: DeserializeOwned>(json: &str, what: &'static str) -> Result<T, Failure> {
-    serde_json::from_str(json).map_err(|error| {
-        let expected = std::any::type_name::<T>();
-        let text = format!("stored {what} does not fit `{expected}`: {error}");
-        Failure::new(FailureKind::Undecodable, text)
-    })
-}
-
-/// Encodes a value for storage, or says why it cannot be stored. Bounded: `MAX_BYTES`, 127 levels,
-/// no NUL; and it must read back, which NaN and maps with odd keys do not.
-pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Result<String, String> {
-    let json = serde_json::to_string(value).map_err(|error| error.to_string())?;
-    check(&json)?;
-    // What is written must be readable: NaN, for one, is written as null.
-    if let Err(error) = serde_json::from_str::<T>(&json) {
-        return Err(format!("it does not survive a round trip through JSON: {error}"));
-    }
-    Ok(json)
-}
-
-/// The most bytes of arguments and context together, and of a result.
-pub(crate) const MAX_BYTES: usize = 1024 * 1024;
-const MAX_DEPTH: usize = 127;
-
-/// The bounds that hold for all stored JSON. The text is valid JSON already.
-pub(crate) fn check(json: &str) -> Result<(), String> {
-    if json.len() > MAX_BYTES {
-        return Err(format!("it has {} bytes as JSON, at most {MAX_BYTES} are stored", json.len()));
-    }
-    let (mut depth, mut in_string, mut bytes) = (0_usize, false, json.bytes());
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' if in_string => {
-                if bytes.next() == Some(b'u') && bytes.as_slice_is_nul() {
-                    return Err("it contains the character NUL".into());
-                }
-            }
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(format!("it is nested more than {MAX_DEPTH} levels deep"));
-                }
-            }
-            b']' | b'}' if !in_string => depth -= 1,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Whether the next four bytes are the zeros of an escaped NUL.
-trait NulAhead {
-    fn as_slice_is_nul(&self) -> bool;
-}
-
-impl NulAhead for std::str::Bytes<'_> {
-    fn as_slice_is_nul(&self) -> bool {
-        self.clone().take(4).eq(*b"0000")
-    }
-}
-
 /// Storage of a `Duration` that may mean for ever: whole milliseconds, none for ever.
 pub(crate) fn millis_or_forever(duration: Duration) -> Option<i64> {
     /// A thousand years: longer is for ever.
@@ -381,22 +328,6 @@ pub(crate) fn check_pool_name(name: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cannot_be_stored_is_refused_with_a_reason() {
-        assert!(encode(&"a\0b".to_owned()).unwrap_err().contains("NUL"));
-        assert!(encode(&f64::NAN).unwrap_err().contains("round trip"));
-        assert!(encode(&"x".repeat(MAX_BYTES)).unwrap_err().contains("bytes"));
-        assert!(check(&("[".repeat(128) + &"]".repeat(128))).unwrap_err().contains("levels"));
-    }
-
-    #[test]
-    fn what_only_looks_bad_is_stored() {
-        assert_eq!(encode(&r"\u0000 [[[ {".to_owned()).unwrap(), r#""\\u0000 [[[ {""#);
-        assert!(check(&("[".repeat(127) + &"]".repeat(127))).is_ok());
-        assert!(encode(&u64::MAX).is_ok());
-        assert!(encode(&Some(1.5)).is_ok());
-    }
 
     #[test]
     fn very_long_is_for_ever() {

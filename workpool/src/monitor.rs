@@ -53,7 +53,7 @@ impl Workpool {
         let mut changes = Changes::new(self);
         loop {
             match self.poll_result(id.uuid()).await? {
-                Some(row) if !row.waiting => return decode_result(row),
+                Some(row) if !row.waiting => return decode_result(&row),
                 Some(_) => {}
                 None => return Err(Error::UnknownWork(id.uuid())),
             }
@@ -87,7 +87,7 @@ impl Workpool {
     }
 }
 
-fn decode_result<T: DeserializeOwned>(row: ResultRow) -> Result<T> {
+fn decode_result<T: DeserializeOwned>(row: &ResultRow) -> Result<T> {
     match row.outcome.map(OutcomeKind::from_code) {
         Some(OutcomeKind::Success) => {
             let json = row.result.as_deref().unwrap_or("null");
@@ -169,20 +169,22 @@ impl Changes {
     pub(crate) async fn wait(&mut self) {
         self.announce().await;
         let young = self.begun.elapsed() < Duration::from_secs(3);
-        let poll = if young { SOON } else { LATER };
+        let wait = if young { SOON } else { LATER };
         let pool = self.pool.clone();
         let hints = &mut self.hints;
         let relevant = async {
             loop {
                 match next_hint(hints).await {
-                    Hint::Change(changed) if pool.as_deref().is_none_or(|p| p == &*changed) => return,
+                    Hint::Change(changed) if pool.as_deref().is_none_or(|p| p == &*changed) => {
+                        return;
+                    }
                     Hint::Any => return,
                     _ => {}
                 }
             }
         };
         // Too late only means to look.
-        let _ = timeout(poll, relevant).await;
+        let _ = timeout(wait, relevant).await;
     }
 
     /// Tells workers, which follow in about a second, that changes of the pool are wanted.

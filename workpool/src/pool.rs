@@ -86,20 +86,22 @@ impl Workpool {
     pub fn watch_pool(&self, pool: &str) -> impl Stream<Item = Result<PoolStats>> + Send + use<> {
         let mut changes = Changes::new(self);
         changes.pool = Some(pool.to_owned());
-        let start = (changes, None, false);
-        futures_util::stream::unfold(start, |(mut changes, last, over)| async move {
-            while !over {
-                let pool = changes.pool.clone().unwrap_or_default();
-                match changes.workpool.stats(&pool).await {
-                    Ok(stats) if Some(&stats) != last.as_ref() => {
-                        return Some((Ok(stats.clone()), (changes, Some(stats), false)));
+        let pool = pool.to_owned();
+        futures_util::stream::unfold(Some((changes, None)), move |state| {
+            let pool = pool.clone();
+            async move {
+                let (mut changes, last) = state?;
+                loop {
+                    match changes.workpool.stats(&pool).await {
+                        Ok(stats) if Some(&stats) != last.as_ref() => {
+                            return Some((Ok(stats.clone()), Some((changes, Some(stats)))));
+                        }
+                        Ok(_) => changes.wait().await,
+                        Err(Error::UnknownPool(_)) => return None,
+                        Err(error) => return Some((Err(error), None)),
                     }
-                    Ok(_) => changes.wait().await,
-                    Err(Error::UnknownPool(_)) => break,
-                    Err(error) => return Some((Err(error), (changes, last, true))),
                 }
             }
-            None
         })
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 pub use crate::BoxFuture;
 pub use crate::failure::{Failure, FailureKind};
 pub use crate::function::{
-    Completes, Completion, CompletionType, Function, FunctionKind, FunctionSpec, Location, OnComplete, PoolRef,
-    RawCompletion, RetrySetting, Returns, StateNeed,
+    Completes, Completion, CompletionType, Function, FunctionKind, FunctionSpec, Location,
+    OnComplete, PoolRef, RawCompletion, RetrySetting, Retryable, Returns, StateNeed,
 };
 pub use crate::registry::{Entry, Handler, PoolEntry};
 pub use crate::retry::RetryPolicy;
@@ -53,12 +53,12 @@ pub const fn retry_policy(
 
 /// Decodes stored arguments.
 pub fn decode_args<F: Function>(json: &str) -> Result<F::Args, Failure> {
-    crate::function::decode(json, "arguments")
+    crate::payload::decode(json, "arguments")
 }
 
 /// Encodes a result for storage.
 pub fn encode_output<F: Function>(output: &F::Output) -> Result<String, Failure> {
-    crate::function::encode(output).map_err(|why| {
+    crate::payload::encode(output).map_err(|why| {
         let text = format!("the result cannot be stored: {why}");
         Failure::new(FailureKind::UnstorableResult, text)
     })

@@ -30,7 +30,7 @@ pub enum Handler {
 }
 
 /// What a handler answers.
-pub type HandlerFuture<'a, T> = BoxFuture<'a, Result<T, Failure>>;
+pub(crate) type HandlerFuture<'a, T> = BoxFuture<'a, Result<T, Failure>>;
 
 /// A pool as `pool!` registers it.
 #[derive(Debug)]
@@ -161,7 +161,10 @@ impl Registry {
     /// What to say of pools that are only named by a string.
     pub(crate) fn undeclared(&self) -> Vec<String> {
         let text = |(name, location): &(&str, Location)| {
-            format!("{location}: pool `{name}` is not declared and has the defaults{}", self.hint(name))
+            format!(
+                "{location}: pool `{name}` is not declared and has the defaults{}",
+                self.hint(name)
+            )
         };
         self.declared_by_string.iter().map(text).collect()
     }

@@ -29,7 +29,7 @@ impl RetryPolicy {
             max_attempts: 5,
             initial_backoff: Duration::from_millis(250),
             base: 2.0,
-            max_backoff: Duration::from_secs(3600),
+            max_backoff: Duration::from_hours(1),
         }
     }
 
@@ -88,7 +88,7 @@ impl RetryPolicy {
     }
 }
 
-const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(10 * 366 * 24);
 
 impl Default for RetryPolicy {
     fn default() -> Self {
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn silly_numbers_saturate_at_the_cap() {
-        let policy = RetryPolicy::new().base(1e9).initial_backoff(Duration::from_secs(86_400));
+        let policy = RetryPolicy::new().base(1e9).initial_backoff(Duration::from_hours(24));
         for attempt in [0, 1, 2, 10_000, u32::MAX] {
             assert!(policy.delay(attempt, 1.5) <= policy.max_backoff);
         }

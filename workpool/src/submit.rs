@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use sqlx::postgres::PgConnection;
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use crate::BoxFuture;
@@ -171,13 +171,14 @@ impl Workpool {
         let ids: Vec<_> = items.iter().map(|item| item.id).collect();
         let known = self.store().known(conn, &ids).await?;
         let missing = items.iter().filter(|item| !known.contains(&item.id));
-        let missing: Vec<_> = missing.cloned().collect();
+        let missing: Vec<_> =
+            missing.map(|item| NewWork { given_id: true, ..item.clone() }).collect();
         if missing.is_empty() {
             return Ok(true);
         }
         let row = self.store().pools(conn, Some(&items[0].pool)).await?.pop();
         let pool_ttl = row.and_then(|row| row.status_ttl_ms);
-        if missing.iter().any(|item| item.ttl_ms.unwrap_or(pool_ttl) == Some(0)) {
+        if missing.iter().any(|item| item.ttl.resolve(pool_ttl) == Some(0)) {
             return Ok(false);
         }
         self.write_alone(conn, &missing, notify).await?;

@@ -125,6 +125,13 @@ pub(crate) fn worker_lost(worker: Uuid) {
     );
 }
 
+pub(crate) fn unknown_worker(worker: Uuid) {
+    tracing::warn!(
+        target: "workpool", event = "unknown_worker", %worker,
+        why = "rows name a worker that is not known; they are recovered as those of a dead one"
+    );
+}
+
 pub(crate) fn released(work_id: Uuid, why: &str) {
     tracing::warn!(target: "workpool", event = "released", %work_id, why);
 }

@@ -37,6 +37,19 @@ pub(crate) fn function(
     }
 }
 
+/// `impl Retryable` for an action: what runs in a transaction takes no retry policy, also not from
+/// the one who enqueues it.
+pub(crate) fn retryable(kind: Kind, source: &Source) -> Option<TokenStream> {
+    let name = source.name();
+    (kind == Kind::Action).then(|| {
+        quote! {
+            #[automatically_derived]
+            #[allow(deprecated)]
+            impl ::workpool::__private::Retryable for #name {}
+        }
+    })
+}
+
 /// `impl OnComplete`, with the constant that [`spec`] made.
 pub(crate) fn on_complete(
     source: &Source,

@@ -17,6 +17,7 @@ pub(crate) struct RawCallback {
     pub(crate) id: Uuid,
     pub(crate) callback: String,
     pub(crate) attempt: i32,
+    pub(crate) fence: i32,
     pub(crate) completion: RawCompletion,
 }
 
@@ -27,6 +28,7 @@ impl FromRow<'_, PgRow> for RawCallback {
             id,
             callback: row.try_get("callback")?,
             attempt: row.try_get("attempt")?,
+            fence: row.try_get("fence")?,
             completion: RawCompletion {
                 id,
                 context: row.try_get("context")?,
@@ -93,10 +95,10 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
         id: Uuid,
-        attempt: i32,
+        fence: i32,
     ) -> SqlResult<bool> {
         let sql = self.sql().finish_callback.clone();
-        let done = sqlx::query(sql).bind(id).bind(worker).bind(attempt).execute(conn).await?;
+        let done = sqlx::query(sql).bind(id).bind(worker).bind(fence).execute(conn).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -126,10 +128,10 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
         id: Uuid,
-        attempt: i32,
+        fence: i32,
     ) -> SqlResult<bool> {
         let sql = self.sql().held_callback.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(attempt).fetch_optional(conn);
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
         Ok(row.await?.is_some())
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Claimed {
     pub(crate) function: String,
     pub(crate) kind: i16,
     pub(crate) attempt: i32,
+    pub(crate) fence: i32,
     pub(crate) run_at: Timestamp,
     pub(crate) lag_ms: i64,
     pub(crate) retry: Option<RetryPolicy>,
@@ -45,8 +46,9 @@ impl FromRow<'_, PgRow> for Claimed {
             function: row.try_get(2)?,
             kind: row.try_get(3)?,
             attempt: row.try_get(4)?,
-            run_at: row.try_get(5)?,
-            lag_ms: row.try_get(6)?,
+            fence: row.try_get(5)?,
+            run_at: row.try_get(6)?,
+            lag_ms: row.try_get(7)?,
             retry: policy(row)?,
             args: row.try_get("args")?,
         })
@@ -92,7 +94,8 @@ impl Store {
             .fetch_all(conn)
             .await?;
         let asked: i64 = asks.iter().map(|a| a.items).sum();
-        debug_assert!(claimed.len() as i64 <= asked, "claimed more than was asked for");
+        let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+        assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
         Ok(claimed)
     }
 

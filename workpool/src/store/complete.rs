@@ -1,4 +1,4 @@
-//! Ending attempts. Every statement is conditional on the fence (id, worker, attempt): ids that do
+//! Ending attempts. Every statement is conditional on the fence (id, worker, fence): ids that do
 //! not come back are not ours any more.
 
 use sqlx::Row;
@@ -36,19 +36,19 @@ pub(crate) struct Finished {
 }
 
 impl Store {
-    /// Ends work of one attempt number: moves it to `finished` and records its callbacks, in one
+    /// Ends work of one fence number: moves it to `finished` and records its callbacks, in one
     /// statement. `callbacks` names those that this worker runs at once.
     pub(crate) async fn finish(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        attempt: i32,
+        fence: i32,
         ended: &[Ended],
         callbacks: &[&str],
     ) -> SqlResult<Finished> {
         let rows = sqlx::query(self.sql().finish.clone())
             .bind(worker)
-            .bind(attempt)
+            .bind(fence)
             .bind(ended.iter().map(|e| e.id).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.outcome.code()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.result.as_deref()).collect::<Vec<_>>())
@@ -72,12 +72,12 @@ impl Store {
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        attempt: i32,
+        fence: i32,
         retried: &[Retried],
     ) -> SqlResult<Vec<Uuid>> {
         sqlx::query_scalar(self.sql().retry.clone())
             .bind(worker)
-            .bind(attempt)
+            .bind(fence)
             .bind(retried.iter().map(|r| r.id).collect::<Vec<_>>())
             .bind(retried.iter().map(|r| r.delay_us).collect::<Vec<_>>())
             .bind(retried.iter().map(|r| r.error.as_str()).collect::<Vec<_>>())
@@ -91,13 +91,13 @@ impl Store {
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        attempt: i32,
+        fence: i32,
         ids: &[Uuid],
         lost: bool,
     ) -> SqlResult<Vec<Uuid>> {
         sqlx::query_scalar(self.sql().release.clone())
             .bind(worker)
-            .bind(attempt)
+            .bind(fence)
             .bind(ids)
             .bind(lost)
             .fetch_all(conn)
@@ -111,10 +111,10 @@ impl Store {
         conn: &mut PgConnection,
         id: Uuid,
         worker: Uuid,
-        attempt: i32,
+        fence: i32,
     ) -> SqlResult<bool> {
         let sql = self.sql().held.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(attempt).fetch_optional(conn);
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
         Ok(row.await?.is_some())
     }
 
@@ -124,10 +124,10 @@ impl Store {
         conn: &mut PgConnection,
         id: Uuid,
         worker: Uuid,
-        attempt: i32,
+        fence: i32,
     ) -> SqlResult<bool> {
         let sql = self.sql().owned.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(attempt).fetch_optional(conn);
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
         Ok(row.await?.is_some())
     }
 }

@@ -12,6 +12,8 @@ use crate::retry::RetryPolicy;
 #[derive(Debug, Clone)]
 pub(crate) struct NewWork {
     pub(crate) id: Uuid,
+    /// The caller made the id before, so it may be stored already.
+    pub(crate) given_id: bool,
     pub(crate) pool: String,
     pub(crate) function: &'static str,
     pub(crate) kind: i16,
@@ -19,12 +21,27 @@ pub(crate) struct NewWork {
     pub(crate) delay_us: i64,
     pub(crate) run_at: Option<Timestamp>,
     pub(crate) retry: RetryChoice,
-    /// Outer none: as the pool says. Inner none: for ever.
-    pub(crate) ttl_ms: Option<Option<i64>>,
+    pub(crate) ttl: Ttl,
     pub(crate) callback: Option<&'static str>,
     pub(crate) outcomes: i16,
     pub(crate) context: Option<String>,
     pub(crate) args: String,
+}
+
+/// How long the end is kept, in milliseconds; none: for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ttl {
+    OfPool,
+    Given(Option<i64>),
+}
+
+impl Ttl {
+    pub(crate) const fn resolve(self, of_pool: Option<i64>) -> Option<i64> {
+        match self {
+            Self::OfPool => of_pool,
+            Self::Given(ttl) => ttl,
+        }
+    }
 }
 
 /// What is known about retries before the pool's row has been read.
@@ -82,14 +99,15 @@ impl Store {
             .bind(policy(items, |p| millis(p.initial_backoff)))
             .bind(policy(items, |p| p.base))
             .bind(policy(items, |p| millis(p.max_backoff)))
-            .bind(each(items, |i| i.ttl_ms.is_some()))
-            .bind(each(items, |i| i.ttl_ms.flatten()))
+            .bind(each(items, |i| i.ttl != Ttl::OfPool))
+            .bind(each(items, |i| i.ttl.resolve(None)))
             .bind(each(items, |i| i.callback))
             .bind(each(items, |i| i.outcomes))
             .bind(items.iter().map(|i| i.context.as_deref()).collect::<Vec<_>>())
             .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
             .bind(notify)
             .bind(self.channel())
+            .bind(items.iter().any(|i| i.given_id))
             .fetch_optional(conn)
             .await?;
         found.map(drop).ok_or_else(|| Error::UnknownPool(pool.to_owned()))

@@ -19,6 +19,7 @@ pub(crate) struct ResultRow {
 
 /// A work item that has not ended, for people.
 #[cfg(feature = "testing")]
+#[expect(clippy::struct_excessive_bools, reason = "one column each")]
 #[derive(Debug, FromRow)]
 pub(crate) struct WaitingRow {
     pub(crate) id: Uuid,

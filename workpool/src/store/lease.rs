@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{FromRow, Row};
+use sqlx::{Connection, FromRow, Row};
 use uuid::Uuid;
 
 use super::claim::policy;
 use super::time::micros;
-use super::{SqlResult, Store};
+use super::{BEGIN, SqlResult, Store};
 use crate::retry::RetryPolicy;
 
 /// A worker as it registers.
@@ -29,6 +29,7 @@ pub(crate) struct Abandoned {
     pub(crate) function: String,
     pub(crate) kind: i16,
     pub(crate) attempt: i32,
+    pub(crate) fence: i32,
     pub(crate) lost: i16,
     pub(crate) cancel_requested: bool,
     pub(crate) retry: Option<RetryPolicy>,
@@ -42,6 +43,7 @@ impl FromRow<'_, PgRow> for Abandoned {
             function: row.try_get("function")?,
             kind: row.try_get("kind")?,
             attempt: row.try_get("attempt")?,
+            fence: row.try_get("fence")?,
             lost: row.try_get("lost")?,
             cancel_requested: row.try_get("cancel_requested")?,
             retry: policy(row)?,
@@ -53,7 +55,7 @@ impl FromRow<'_, PgRow> for Abandoned {
 #[derive(Debug, FromRow)]
 pub(crate) struct OrphanStep {
     pub(crate) last: Option<Uuid>,
-    pub(crate) freed: Vec<Uuid>,
+    pub(crate) unknown: Vec<Uuid>,
 }
 
 impl Store {
@@ -104,11 +106,7 @@ impl Store {
     }
 
     /// Marks workers whose lease has run out as dead, and names those to recover.
-    pub(crate) async fn bury(
-        &self,
-        conn: &mut PgConnection,
-        worker: Uuid,
-    ) -> SqlResult<Vec<Uuid>> {
+    pub(crate) async fn bury(&self, conn: &mut PgConnection, worker: Uuid) -> SqlResult<Vec<Uuid>> {
         sqlx::query_scalar(self.sql().bury.clone()).bind(worker).fetch_all(conn).await
     }
 
@@ -126,11 +124,16 @@ impl Store {
     /// Frees a dead worker's callbacks, and forgets it when it holds no work any more.
     /// Returns the number of callbacks.
     pub(crate) async fn inter(&self, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
+        let mut tx = conn.begin_with(BEGIN).await?;
+        sqlx::query(self.sql().lock_worker.clone()).bind(dead).execute(&mut *tx).await?;
         let sql = self.sql().inter.clone();
-        sqlx::query(sql).bind(dead).fetch_one(conn).await?.try_get("callbacks")
+        let row = sqlx::query(sql).bind(dead).fetch_one(&mut *tx).await?;
+        tx.commit().await?;
+        row.try_get("callbacks")
     }
 
-    /// Looks at `rows` items after `after` for ones whose worker is not known at all.
+    /// Looks at `rows` items after `after` for ones whose worker is not known at all, and has such
+    /// workers recovered as dead ones.
     pub(crate) async fn orphans(
         &self,
         conn: &mut PgConnection,

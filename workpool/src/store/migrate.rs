@@ -57,7 +57,8 @@ impl Store {
         if !there {
             return Ok(None);
         }
-        let sql = rendered("SELECT max(version) AS version FROM workpool.migrations", self.schema());
+        let sql =
+            rendered("SELECT max(version) AS version FROM workpool.migrations", self.schema());
         let found: Option<i32> = sqlx::query(sql).fetch_one(conn).await?.try_get("version")?;
         match found {
             Some(found) if found > KNOWN => Err(Error::SchemaTooNew { found, known: KNOWN }),

@@ -27,14 +27,14 @@ use crate::error::{Error, Result};
 pub(crate) use callbacks::RawCallback;
 pub(crate) use claim::{Ask, Claimed};
 pub(crate) use complete::{Ended, Retried};
-pub(crate) use enqueue::{NewWork, RetryChoice};
+pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, Registration};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
-pub(crate) use sqlstate::{is_transient, lost_connection};
+pub(crate) use sqlstate::{is_refusal, is_transient, lost_connection};
 use statements::Statements;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;

@@ -51,9 +51,13 @@ impl Store {
         let pools: Vec<_> = asks.iter().map(|a| a.pool).collect();
         let mut tx = conn.begin_with(BEGIN).await?;
         sqlx::query(self.sql().lock_pools.clone()).bind(&pools).execute(&mut *tx).await?;
+        let own = self.sql().lock_own.clone();
+        let pools: Vec<String> =
+            sqlx::query_scalar(own).bind(worker).bind(&pools).fetch_all(&mut *tx).await?;
+        let asks: Vec<_> = asks.iter().filter(|a| pools.iter().any(|p| p == a.pool)).collect();
         let grants = sqlx::query_as(self.sql().take.clone())
             .bind(worker)
-            .bind(&pools)
+            .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
             .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
             .bind(asks.iter().map(|a| a.usable).collect::<Vec<_>>())
             .fetch_all(&mut *tx)

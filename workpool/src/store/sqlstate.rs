@@ -20,6 +20,18 @@ pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the database refuses the values themselves, so that sending them again is in vain.
+pub(crate) fn is_refusal(error: &sqlx::Error) -> bool {
+    match error {
+        // Data exceptions, violated constraints, limits exceeded.
+        sqlx::Error::Database(db) => {
+            db.code().is_some_and(|code| ["22", "23", "54"].iter().any(|c| code.starts_with(c)))
+        }
+        sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
 /// Whether the same transaction may succeed when it is run again: serialization failures,
 /// deadlocks, lock timeouts, lost connections, an outage.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {

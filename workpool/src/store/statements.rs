@@ -7,6 +7,7 @@ macro_rules! statements {
     ($($name:ident)*) => {
         /// One statement a file of `store/sql`.
         #[derive(Debug)]
+        #[cfg_attr(not(feature = "testing"), expect(dead_code, reason = "some serve tests only"))]
         pub(crate) struct Statements {
             $(pub(crate) $name: SqlStr,)*
         }
@@ -31,8 +32,8 @@ macro_rules! statements {
 
 statements! {
     abandoned add_stats advance bury cancel cancelable cancels claim claim_callbacks deregister due
-    elect_report enqueue finish finish_callback give_back held held_callback inter known lock_pools
-    lock_slots next_callback notify orphans owned parked pool_of pools prune prune_stats register
+    elect_report enqueue finish finish_callback give_back held held_callback inter known lock_own
+    lock_pools lock_slots lock_worker next_callback notify orphans owned parked pool_of pools prune prune_stats register
     register_slots release release_callbacks release_unknown remove_pool renew replay resize result
     retry retry_callback seed_pools set_log_level stats status sync take unknown_functions unsettled
     waiting watch

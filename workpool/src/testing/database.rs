@@ -6,8 +6,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::OnceCell;
 
-use super::postgres::Postgres;
-use crate::error::Result;
+use super::postgres::{Postgres, PostgresError};
+use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::store::for_database;
 
@@ -21,9 +21,27 @@ pub struct TestDatabase {
     url: String,
 }
 
+/// Why there is no database for a test.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestDatabaseError {
+    /// There is no server: the message says what to install.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The database could not be made or migrated.
+    #[error(transparent)]
+    Workpool(#[from] Error),
+}
+
+impl From<sqlx::Error> for TestDatabaseError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Workpool(error.into())
+    }
+}
+
 /// The names of our databases begin with this and the second of their making.
 const PREFIX: &str = "workpool_test_";
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 static TEMPLATE: OnceCell<String> = OnceCell::const_new();
 static COPYING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -34,7 +52,7 @@ impl TestDatabase {
     /// # Errors
     ///
     /// When there is no PostgreSQL: the message says what to install.
-    pub async fn create() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn create() -> Result<Self, TestDatabaseError> {
         let server = Postgres::shared().await?;
         let mut admin = server.options().connect().await?;
         let template = TEMPLATE.get_or_try_init(|| template(server, &mut admin)).await?;
@@ -66,10 +84,7 @@ fn new_name() -> String {
     format!("{PREFIX}{second}_{:016x}", rand::random::<u64>())
 }
 
-async fn template(
-    server: &Postgres,
-    admin: &mut PgConnection,
-) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+async fn template(server: &Postgres, admin: &mut PgConnection) -> Result<String> {
     if !server.is_private() {
         drop_old(admin).await?;
     }

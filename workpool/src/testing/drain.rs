@@ -13,7 +13,7 @@ use crate::store::WaitingRow;
 use crate::worker::WorkerBuilder;
 
 /// How long a drain may take before it gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long due work may stand still before it is taken for stuck.
 const STUCK: Duration = Duration::from_secs(3);
 /// The most items that are listed.

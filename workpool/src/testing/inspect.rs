@@ -38,10 +38,7 @@ pub async fn enqueued<F: Function>(workpool: &Workpool) -> Result<Vec<F::Args>> 
 /// workpool::testing::assert_enqueued::<greet>(&workpool, |name| name == "Ada").await;
 /// # }
 /// ```
-pub async fn assert_enqueued<F: Function>(
-    workpool: &Workpool,
-    like: impl Fn(&F::Args) -> bool,
-) {
+pub async fn assert_enqueued<F: Function>(workpool: &Workpool, like: impl Fn(&F::Args) -> bool) {
     let all = match enqueued::<F>(workpool).await {
         Ok(all) => all,
         Err(error) => panic!("cannot look at what was enqueued: {error}"),

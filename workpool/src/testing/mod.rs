@@ -15,7 +15,7 @@ mod drain;
 mod inspect;
 mod postgres;
 
-pub use database::TestDatabase;
+pub use database::{TestDatabase, TestDatabaseError};
 pub use drain::{DrainError, Drained, LeftOver};
 pub use inspect::{advance, assert_enqueued, enqueued, statements};
 pub use postgres::*;

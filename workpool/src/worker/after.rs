@@ -15,11 +15,10 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool, canceled: bool) {
         return telemetry::fenced(end.id, end.attempt);
     }
     let status = match &end.verdict {
-        Verdict::Release if canceled => "canceled",
+        Verdict::Release | Verdict::Retry(..) if canceled => "canceled",
         Verdict::Release => return,
         Verdict::Success(_) => "success",
         Verdict::Failed(_) => "failed",
-        Verdict::Retry(..) if canceled => "canceled",
         Verdict::Retry(..) => "retrying",
     };
     shared.count(&end.pool, |counters| match status {

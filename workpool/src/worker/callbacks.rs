@@ -2,12 +2,8 @@
 //! of their own, so that they neither take slots from pools nor wait for them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::shared::Shared;
 use super::transaction::{self, CallbackFn, Job, Tried};
@@ -17,6 +13,9 @@ use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{RawCallback, SqlResult};
 use crate::telemetry;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// Callbacks in hand beyond which further ones are left to whoever has room.
 const IN_HAND: usize = 1000;
@@ -69,7 +68,10 @@ pub(crate) async fn run(
                         backoff.succeeded();
                         wait
                     }
-                    Err(error) => backoff.failed(&error),
+                    Err(error) => {
+                        shared.callbacks_uncertain.store(true, Ordering::Release);
+                        backoff.failed(&error)
+                    }
                 };
                 look_at = Instant::now() + wait;
             }
@@ -92,6 +94,12 @@ async fn look(
     }
     let limit = i64::try_from(free).unwrap_or(i64::MAX);
     let mut conn = shared.control.acquire().await?;
+    if shared.callbacks_uncertain.swap(false, Ordering::AcqRel) {
+        // What is marked as ours and that we do not know. A callback that is being handed over just
+        // now may be among it: then its fence lets only one of two runs take effect.
+        let in_hand: Vec<_> = shared.callbacks_in_hand().iter().copied().collect();
+        shared.store().release_callbacks(&mut conn, shared.worker, &in_hand).await?;
+    }
     let claimed = shared.store().claim_callbacks(&mut conn, shared.worker, known, limit).await?;
     let full = claimed.len() >= free;
     for callback in claimed {
@@ -129,13 +137,13 @@ async fn execute(shared: &Shared, callback: &RawCallback) {
     if delay.is_none() {
         telemetry::parked(callback.id, &callback.callback, &shown);
     }
-    put_back(shared, (callback.id, callback.attempt), delay, &failure).await;
+    put_back(shared, callback, delay, &failure).await;
 }
 
 /// None: it is done, or not ours any more.
 async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Option<Failure> {
     let canceled = shared.lease.lost.child_token();
-    let attempt = shared.attempt(callback.id, callback.attempt, canceled);
+    let attempt = shared.attempt(callback.id, (callback.attempt, callback.fence), canceled);
     let job = Job::Callback(callback, run);
     match transaction::repeat(shared, &attempt, job, None).await {
         Tried::Committed(..) | Tried::Superseded | Tried::Aborted => None,
@@ -148,22 +156,23 @@ fn next_delay(failure: &Failure, attempt: u32) -> Option<Duration> {
     const POLICY: RetryPolicy = RetryPolicy::new()
         .max_attempts(12)
         .initial_backoff(Duration::from_millis(500))
-        .max_backoff(Duration::from_secs(600));
+        .max_backoff(Duration::from_mins(10));
     match failure.advice() {
         Advice::Stop => None,
         _ if attempt >= POLICY.max_attempts => None,
-        Advice::After(delay) => Some(delay.min(Duration::from_secs(365 * 86_400))),
+        Advice::After(delay) => Some(delay.min(Duration::from_hours(365 * 24))),
         Advice::Policy | Advice::RunAgain => Some(POLICY.random_delay(attempt)),
     }
 }
 
 async fn put_back(
     shared: &Shared,
-    key: (Uuid, i32),
+    callback: &RawCallback,
     delay: Option<Duration>,
     failure: &Failure,
 ) {
-    let error = failure.clone().with_attempt(key.1).to_json();
+    let key = (callback.id, callback.fence);
+    let error = failure.clone().with_attempt(callback.attempt).to_json();
     let mut backoff = shared.backoff("callback to put back");
     while !shared.lease.lost.is_cancelled() && !shared.abort.is_cancelled() {
         let put = async {

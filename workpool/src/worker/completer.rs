@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::shared::Shared;
 use super::{after, callbacks};
 use crate::failure::{Failure, FailureKind};
-use crate::store::{Ended, RawCallback, Retried, SqlResult, is_transient};
+use crate::store::{Ended, RawCallback, Retried, SqlResult, is_refusal};
 use crate::work::OutcomeKind;
 
 /// The end of one attempt.
@@ -22,6 +23,7 @@ use crate::work::OutcomeKind;
 pub(crate) struct End {
     pub(crate) id: Uuid,
     pub(crate) attempt: i32,
+    pub(crate) fence: i32,
     pub(crate) pool: Arc<str>,
     pub(crate) function: Arc<str>,
     pub(crate) started: Instant,
@@ -70,7 +72,8 @@ async fn write_all(shared: &Shared, mut batch: Vec<End>) {
     let mut backoff = shared.backoff("completer");
     let mut resent = false;
     while let Err(error) = write(shared, &batch, resent).await {
-        if is_transient(&error) || batch.is_empty() {
+        shared.callbacks_uncertain.store(true, Ordering::Release);
+        if !is_refusal(&error) {
             resent = true;
             sleep(backoff.failed(&error)).await;
         } else if let [only] = &mut *batch {
@@ -104,13 +107,13 @@ struct Written {
 /// Each statement is conditional on its fences, so after an error all of it can be sent again.
 async fn write(shared: &Shared, batch: &[End], resent: bool) -> SqlResult<()> {
     let mut conn = shared.control.acquire().await?;
-    let mut by_attempt: BTreeMap<i32, Vec<&End>> = BTreeMap::new();
+    let mut by_fence: BTreeMap<i32, Vec<&End>> = BTreeMap::new();
     for end in batch {
-        by_attempt.entry(end.attempt).or_default().push(end);
+        by_fence.entry(end.fence).or_default().push(end);
     }
     let mut written = Written::default();
-    for (attempt, ends) in by_attempt {
-        write_group(shared, &mut conn, attempt, &ends, resent, &mut written).await?;
+    for (fence, ends) in by_fence {
+        write_group(shared, &mut conn, fence, &ends, resent, &mut written).await?;
     }
     drop(conn);
     let Written { canceled, matched, callbacks } = written;
@@ -129,11 +132,11 @@ async fn write(shared: &Shared, batch: &[End], resent: bool) -> SqlResult<()> {
     Ok(())
 }
 
-/// Ends of one attempt number, which is part of the fence.
+/// Ends of one fence number.
 async fn write_group(
     shared: &Shared,
     conn: &mut PgConnection,
-    attempt: i32,
+    fence: i32,
     ends: &[&End],
     resent: bool,
     written: &mut Written,
@@ -145,15 +148,15 @@ async fn write_group(
         match &end.verdict {
             Verdict::Retry(failure, delay) => {
                 let delay_us = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
-                let error = failure.clone().with_attempt(attempt).to_json();
+                let error = failure.clone().with_attempt(end.attempt).to_json();
                 retried.push(Retried { id: end.id, delay_us, error });
             }
             Verdict::Release => released.push(end.id),
-            _ => finished.push(ended(end.id, attempt, &end.verdict)),
+            _ => finished.push(ended(end.id, end.attempt, &end.verdict)),
         }
     }
     if !retried.is_empty() {
-        let back = store.retry(conn, worker, attempt, &retried).await?;
+        let back = store.retry(conn, worker, fence, &retried).await?;
         written.matched.extend(&back);
         // What was left out somebody canceled (or superseded, which the fence finds out).
         for Retried { id, error, .. } in retried.into_iter().filter(|r| !back.contains(&r.id)) {
@@ -162,7 +165,7 @@ async fn write_group(
         }
     }
     if !released.is_empty() {
-        let back = store.release(conn, worker, attempt, &released, false).await?;
+        let back = store.release(conn, worker, fence, &released, false).await?;
         written.matched.extend(&back);
         for id in released.into_iter().filter(|id| !back.contains(id)) {
             let outcome = OutcomeKind::Canceled;
@@ -174,7 +177,7 @@ async fn write_group(
     }
     finished.sort_by_key(|end| end.id);
     let known = callbacks::at_once(shared, resent);
-    let done = store.finish(conn, worker, attempt, &finished, &known).await?;
+    let done = store.finish(conn, worker, fence, &finished, &known).await?;
     let canceled = finished.iter().filter(|end| end.outcome == OutcomeKind::Canceled);
     written.canceled.extend(canceled.map(|end| end.id));
     written.matched.extend(done.ids);

@@ -190,8 +190,7 @@ impl Dispatcher {
     /// Takes slots where there may be work and none is free.
     async fn take_slots(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
         let now = Instant::now();
-        let mut needy: Vec<_> =
-            self.pools.values_mut().filter(|pool| pool.is_needy(now)).collect();
+        let mut needy: Vec<_> = self.pools.values_mut().filter(|pool| pool.is_needy(now)).collect();
         if needy.is_empty() {
             return Ok(());
         }
@@ -242,7 +241,14 @@ impl Dispatcher {
     }
 
     /// Starts what was claimed of one pool, in order.
-    fn start(&mut self, name: &Arc<str>, rows: Vec<Claimed>, asked: i64, asleep: bool, now: Instant) {
+    fn start(
+        &mut self,
+        name: &Arc<str>,
+        rows: Vec<Claimed>,
+        asked: i64,
+        asleep: bool,
+        now: Instant,
+    ) {
         let Some(pool) = self.pools.get_mut(name) else { return };
         let last = rows.last().map(|row| row.run_at);
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::completer::{End, Verdict};
 use super::guard::{self, Ran};
 use super::shared::Shared;
-use super::transaction;
+use super::{query, transaction};
 use crate::context::ActionCtx;
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::registry::Handler;
@@ -28,10 +28,16 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// The number of the attempt, for people, and of the claim, for the fence.
+    pub(crate) const fn key(&self) -> (i32, i32) {
+        (self.row.attempt, self.row.fence)
+    }
+
     pub(crate) fn end(&self, verdict: Verdict) -> End {
         End {
             id: self.row.id,
             attempt: self.row.attempt,
+            fence: self.row.fence,
             pool: Arc::clone(&self.pool),
             function: self.row.function.as_str().into(),
             started: self.started,
@@ -86,15 +92,14 @@ async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
     telemetry::started(&shared.log(&item.pool), fields, item.row.lag_ms);
     match entry.handler {
         Handler::Action(run) => {
-            let attempt =
-                shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
+            let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
             let ctx = ActionCtx { attempt };
             let body = async { run(&ctx, &item.row.args).await };
             let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
             Some(action_verdict(ran, item.row.retry, item.row.attempt))
         }
         Handler::Mutation(run) => transaction::mutation(shared, item, entry.spec, run).await,
-        Handler::Query(run) => transaction::query(shared, item, entry.spec, run).await,
+        Handler::Query(run) => query::run(shared, item, entry.spec, run).await,
         Handler::OnComplete(_) => unreachable!("its kind is not one of work"),
     }
 }
@@ -122,7 +127,7 @@ fn action_verdict(ran: Ran<String>, policy: Option<RetryPolicy>, attempt: i32) -
 }
 
 /// `retry_after` beyond this would leave the years that the database keeps.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(1000 * 366 * 86_400);
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_hours(1000 * 366 * 24);
 
 #[cfg(test)]
 mod tests {

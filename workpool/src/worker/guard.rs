@@ -29,12 +29,10 @@ pub(crate) async fn run<T>(
     abort: &CancellationToken,
 ) -> Ran<T> {
     let mut body = pin!(body);
-    let caught = poll_fn(|cx| {
-        match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(returned)) => Poll::Ready(Ran::Returned(returned)),
-            Err(panic) => Poll::Ready(Ran::Dropped(panicked(&*panic))),
-        }
+    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(returned)) => Poll::Ready(Ran::Returned(returned)),
+        Err(panic) => Poll::Ready(Ran::Dropped(panicked(&*panic))),
     });
     let timed_out = async {
         match limit {
@@ -69,13 +67,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_failure_with_its_text() {
-        let body = async {
-            if true {
-                panic!("number {}", 7);
-            }
-            Ok(())
-        };
-        let Ran::Dropped(failure) = run(body, None, &never()).await else { panic!("not dropped") };
+        fn panics() -> Result<(), Failure> {
+            panic!("number {}", 7)
+        }
+        let ran = run(async { panics() }, None, &never()).await;
+        let Ran::Dropped(failure) = ran else { panic!("not dropped") };
         assert_eq!((failure.kind(), failure.message()), (FailureKind::Panic, "panicked: number 7"));
     }
 

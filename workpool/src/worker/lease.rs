@@ -48,7 +48,7 @@ mod tests {
     fn a_lease_is_valid_for_a_part_of_its_time_and_never_after_its_loss() {
         let lease = Lease::new();
         assert!(!lease.is_valid());
-        lease.renewed(Instant::now(), Duration::from_secs(60));
+        lease.renewed(Instant::now(), Duration::from_mins(1));
         assert!(lease.is_valid());
         lease.lost.cancel();
         assert!(!lease.is_valid());

@@ -118,13 +118,8 @@ async fn register(shared: &Shared) -> Result<()> {
     let sent = std::time::Instant::now();
     let lease = shared.settings.lease;
     let host = &shared.settings.host;
-    let new = Registration {
-        worker: shared.worker,
-        lease,
-        host,
-        functions: &functions,
-        pools: &pools,
-    };
+    let new =
+        Registration { worker: shared.worker, lease, host, functions: &functions, pools: &pools };
     shared.store().register(&mut conn, &new).await?;
     shared.lease.renewed(sent, lease);
     Ok(())

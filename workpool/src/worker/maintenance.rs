@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::shared::Shared;
-use crate::hub::Hint;
 use crate::store::SqlResult;
 use crate::telemetry;
 
@@ -58,7 +57,7 @@ async fn round(
     report(shared, &mut conn).await?;
     *walked = walk(shared, &mut conn, *walked).await?;
     if Instant::now() >= *minute {
-        *minute = Instant::now() + Duration::from_secs(60);
+        *minute = Instant::now() + Duration::from_mins(1);
         shared.store().prune_stats(&mut conn).await?;
         warn_of_unknown_functions(shared, &mut conn, warned).await?;
     }
@@ -79,14 +78,11 @@ async fn report(shared: &Shared, conn: &mut PgConnection) -> SqlResult<()> {
     Ok(())
 }
 
-/// Frees rows whose worker is not known at all, a page at a time, over and over.
+/// Looks for rows whose worker is not known at all, a page at a time, over and over.
 async fn walk(shared: &Shared, conn: &mut PgConnection, after: Uuid) -> SqlResult<Uuid> {
     let step = shared.store().orphans(conn, after, WALK).await?;
-    for id in &step.freed {
-        telemetry::released(*id, "its row named a worker that is not known");
-    }
-    if !step.freed.is_empty() {
-        shared.workpool.hub().send(Hint::Any);
+    for worker in &step.unknown {
+        telemetry::unknown_worker(*worker);
     }
     Ok(step.last.unwrap_or(Uuid::nil()))
 }

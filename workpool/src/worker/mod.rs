@@ -7,6 +7,7 @@
 mod after;
 mod callbacks;
 mod completer;
+mod connections;
 mod dispatcher;
 mod executor;
 mod guard;
@@ -15,6 +16,7 @@ mod lease;
 mod life;
 mod maintenance;
 mod pools;
+mod query;
 mod recovery;
 mod settings;
 mod shared;
@@ -24,10 +26,8 @@ mod transaction;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -136,7 +136,7 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
     settings.check()?;
     let registry = Registry::collect(false)?;
     registry.check_state(&state)?;
-    let (control, bodies) = connections(&workpool, &settings);
+    let (control, bodies) = connections::open(&workpool, &settings);
     let source = Source {
         registry: Arc::new(registry),
         state: Arc::new(state),
@@ -194,31 +194,4 @@ fn log_registry(source: &Source) {
     functions.extend(registry.names(true));
     let pools: Vec<_> = registry.pools().iter().map(|pool| pool.name).collect();
     telemetry::registered(&functions, &pools, &registry.undeclared());
-}
-
-/// Connections for the loops, and others for the bodies of mutations: neither can use up the
-/// other's, nor the application's.
-fn connections(workpool: &Workpool, settings: &Settings) -> (PgPool, PgPool) {
-    let options = workpool.db().connect_options();
-    let named = |name: &str| options.as_ref().clone().application_name(name);
-    let control = PgPoolOptions::new()
-        .max_connections(6)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .after_connect(|conn, _| {
-            Box::pin(async move {
-                sqlx::query("SET default_transaction_isolation = 'read committed'")
-                    .execute(&mut *conn)
-                    .await?;
-                sqlx::query("SET statement_timeout = '60s'").execute(&mut *conn).await?;
-                Ok(())
-            })
-        })
-        .connect_lazy_with(named("workpool"));
-    let bodies = PgPoolOptions::new()
-        .max_connections(settings.transactions)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .connect_lazy_with(named("workpool mutations"));
-    (control, bodies)
 }

@@ -25,6 +25,7 @@ const SKIP: Duration = Duration::from_secs(1);
 const LOCKED: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
 pub(crate) struct PoolState {
     pub(crate) name: Arc<str>,
     pub(crate) running: i64,
@@ -85,7 +86,8 @@ impl PoolState {
 
     /// Takes in the row of the database. What others want decides what we may keep.
     pub(crate) fn synced(&mut self, row: &PoolSync) {
-        let limit_changed = self.max_parallelism != row.max_parallelism || self.paused != row.paused;
+        let limit_changed =
+            self.max_parallelism != row.max_parallelism || self.paused != row.paused;
         self.max_parallelism = row.max_parallelism;
         self.paused = row.paused;
         self.frozen = row.frozen;

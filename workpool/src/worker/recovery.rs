@@ -60,11 +60,11 @@ async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlRes
     let store = shared.store();
     let mut tx = conn.begin_with(BEGIN).await?;
     let items = store.abandoned(&mut tx, dead, BATCH).await?;
-    let mut by_attempt: BTreeMap<i32, Vec<&Abandoned>> = BTreeMap::new();
+    let mut by_fence: BTreeMap<i32, Vec<&Abandoned>> = BTreeMap::new();
     for item in &items {
-        by_attempt.entry(item.attempt).or_default().push(item);
+        by_fence.entry(item.fence).or_default().push(item);
     }
-    for (attempt, items) in by_attempt {
+    for (fence, items) in by_fence {
         let mut finished: Vec<Ended> = Vec::new();
         let mut retried = Vec::new();
         let mut released = Vec::new();
@@ -75,9 +75,9 @@ async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlRes
                 Fate::RunAgain => released.push(item.id),
             }
         }
-        store.retry(&mut tx, dead, attempt, &retried).await?;
-        store.release(&mut tx, dead, attempt, &released, true).await?;
-        store.finish(&mut tx, dead, attempt, &finished, &[]).await?;
+        store.retry(&mut tx, dead, fence, &retried).await?;
+        store.release(&mut tx, dead, fence, &released, true).await?;
+        store.finish(&mut tx, dead, fence, &finished, &[]).await?;
     }
     tx.commit().await?;
     for item in &items {
@@ -150,6 +150,7 @@ mod tests {
             function: String::new(),
             kind: kind.code(),
             attempt,
+            fence: attempt,
             lost: 0,
             cancel_requested: false,
             retry,

@@ -35,7 +35,7 @@ impl Default for Settings {
             poll: Duration::from_secs(1),
             sync: Duration::from_secs(1),
             sweep: Duration::from_secs(1),
-            report: Duration::from_secs(60),
+            report: Duration::from_mins(1),
             grace: Duration::from_secs(30),
             transactions: 10,
             callbacks: 5,
@@ -50,7 +50,7 @@ impl Settings {
     pub(crate) fn check(&self) -> Result<()> {
         let fault = if self.heartbeat.is_zero() || self.heartbeat * 3 > self.lease {
             "the heartbeat must be above zero and at most a third of the lease"
-        } else if self.lease > Duration::from_secs(86_400) {
+        } else if self.lease > Duration::from_hours(24) {
             "the lease must be at most a day"
         } else if self.poll.is_zero() {
             "the poll interval must be above zero"

@@ -1,7 +1,7 @@
 //! What the tasks of one life of a worker share. Holds state; decides nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sqlx::PgPool;
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) callbacks: mpsc::UnboundedSender<RawCallback>,
     /// Somebody ought to look at the pools and cancels now.
     pub(crate) sync_now: Notify,
+    /// A statement that claims callbacks may have succeeded without our knowing.
+    pub(crate) callbacks_uncertain: AtomicBool,
     pub(crate) troubled: Arc<AtomicUsize>,
     in_hand: Mutex<HashMap<Uuid, CancellationToken>>,
     callbacks_in_hand: Mutex<HashSet<Uuid>>,
@@ -98,6 +100,7 @@ impl Shared {
             events,
             callbacks,
             sync_now: Notify::new(),
+            callbacks_uncertain: AtomicBool::new(false),
             troubled: parts.troubled,
             in_hand: Mutex::default(),
             callbacks_in_hand: Mutex::default(),
@@ -140,13 +143,19 @@ impl Shared {
     }
 
     /// The context of an attempt or a callback.
-    pub(crate) fn attempt(&self, id: Uuid, attempt: i32, canceled: CancellationToken) -> Attempt {
+    pub(crate) fn attempt(
+        &self,
+        id: Uuid,
+        (number, fence): (i32, i32),
+        canceled: CancellationToken,
+    ) -> Attempt {
         Attempt {
             workpool: self.workpool.clone(),
             state: Arc::clone(&self.state),
             work_id: id,
             worker: self.worker,
-            attempt,
+            number,
+            fence,
             canceled,
         }
     }

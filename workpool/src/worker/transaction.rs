@@ -13,7 +13,7 @@ use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{after, callbacks};
-use crate::context::{Attempt, MutationCtx, QueryCtx};
+use crate::context::{Attempt, MutationCtx};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
@@ -22,9 +22,6 @@ use crate::store::{BEGIN, RawCallback, SqlResult, is_transient, lost_connection}
 /// The handler of a mutation.
 pub(crate) type MutationFn =
     for<'a, 't> fn(&'a mut MutationCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
-/// The handler of a query.
-pub(crate) type QueryFn =
-    for<'a, 't> fn(&'a mut QueryCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
 /// The handler of a callback.
 pub(crate) type CallbackFn = for<'a, 't> fn(
     &'a mut MutationCtx<'t>,
@@ -53,7 +50,7 @@ pub(crate) enum Tried {
 }
 
 /// Re-runs after conflicts before the work is given up as failed.
-const RERUNS: u32 = 25;
+pub(crate) const RERUNS: u32 = 25;
 
 /// Runs a mutation. None: its end is written, or not ours to write.
 pub(crate) async fn mutation(
@@ -62,7 +59,7 @@ pub(crate) async fn mutation(
     spec: &FunctionSpec,
     run: MutationFn,
 ) -> Option<Verdict> {
-    let attempt = shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
+    let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
     match repeat(shared, &attempt, Job::Mutation(item, run), spec.timeout).await {
         Tried::Committed(result, called) => {
             after::ended(shared, &item.end(Verdict::Success(result)), true, false);
@@ -107,18 +104,18 @@ pub(crate) async fn repeat(
     }
 }
 
-async fn pause(reruns: u32) {
+pub(crate) async fn pause(reruns: u32) {
     let nominal = 4_u64 << reruns.clamp(1, 7);
     sleep(Duration::from_millis(rand::random_range(nominal / 2..=nominal))).await;
 }
 
 /// A database that cannot be reached.
-fn outage(error: &sqlx::Error) -> Tried {
+pub(crate) fn outage(error: &sqlx::Error) -> Tried {
     Tried::Again(Failure::new(FailureKind::Lost, error.to_string()))
 }
 
 /// A statement of ours that failed inside the transaction.
-fn refused(error: sqlx::Error) -> Tried {
+pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if lost_connection(&error) {
         return outage(&error);
     }
@@ -160,7 +157,7 @@ async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Du
     }
 }
 
-async fn roll_back(tx: Transaction<'_, Postgres>, failure: Failure) -> Tried {
+pub(crate) async fn roll_back(tx: Transaction<'_, Postgres>, failure: Failure) -> Tried {
     match tx.rollback().await {
         // The body may have hidden the error of a lost connection in one of its own.
         Err(error) if lost_connection(&error) => outage(&error),
@@ -218,12 +215,12 @@ impl Job<'_> {
                 let success = Verdict::Success(result.to_owned());
                 let end = [ended(item.row.id, item.row.attempt, &success)];
                 let known = callbacks::at_once(shared, false);
-                let done = store.finish(tx, worker, item.row.attempt, &end, &known).await?;
+                let done = store.finish(tx, worker, item.row.fence, &end, &known).await?;
                 Ok((!done.ids.is_empty()).then_some(done.callbacks))
             }
             Self::Callback(callback, _) => {
-                let (id, attempt) = (callback.id, callback.attempt);
-                let done = store.finish_callback(tx, worker, id, attempt).await?;
+                let (id, fence) = (callback.id, callback.fence);
+                let done = store.finish_callback(tx, worker, id, fence).await?;
                 Ok(done.then(Vec::new))
             }
         }
@@ -248,82 +245,17 @@ impl Job<'_> {
     async fn held(&self, shared: &Shared, db: &PgPool) -> SqlResult<bool> {
         let mut conn = db.acquire().await?;
         let (store, worker) = (shared.store(), shared.worker);
-        let (id, attempt) = self.key();
+        let (id, fence) = self.key();
         match self {
-            Self::Mutation(..) => store.held(&mut conn, id, worker, attempt).await,
-            Self::Callback(..) => store.held_callback(&mut conn, worker, id, attempt).await,
+            Self::Mutation(..) => store.held(&mut conn, id, worker, fence).await,
+            Self::Callback(..) => store.held_callback(&mut conn, worker, id, fence).await,
         }
     }
 
     fn key(&self) -> (Uuid, i32) {
         match self {
-            Self::Mutation(item, _) => (item.row.id, item.row.attempt),
-            Self::Callback(callback, _) => (callback.id, callback.attempt),
-        }
-    }
-}
-
-/// Runs a query in a read-only transaction. Its end, which writes, comes later.
-pub(crate) async fn query(
-    shared: &Shared,
-    item: &Item,
-    spec: &FunctionSpec,
-    run: QueryFn,
-) -> Option<Verdict> {
-    let attempt = shared.attempt(item.row.id, item.row.attempt, item.canceled.clone());
-    let mut reruns = 0;
-    loop {
-        let failure = match query_once(shared, &attempt, item, spec, run).await {
-            Tried::Again(failure) => failure,
-            Tried::Committed(result, _) => return Some(Verdict::Success(result)),
-            Tried::Failed(failure) => return Some(Verdict::Failed(failure)),
-            Tried::Superseded | Tried::Aborted => return Some(Verdict::Release),
-        };
-        if shared.abort.is_cancelled() || shared.lease.lost.is_cancelled() {
-            return Some(Verdict::Release);
-        }
-        reruns += u32::from(failure.kind() != FailureKind::Lost);
-        if reruns > RERUNS {
-            return Some(Verdict::Failed(failure));
-        }
-        pause(reruns).await;
-    }
-}
-
-async fn query_once(
-    shared: &Shared,
-    attempt: &Attempt,
-    item: &Item,
-    spec: &FunctionSpec,
-    run: QueryFn,
-) -> Tried {
-    const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
-    let mut conn = match shared.bodies.acquire().await {
-        Ok(conn) => conn,
-        Err(error) => return outage(&error),
-    };
-    let mut tx = match conn.begin_with(BEGIN_READING).await {
-        Ok(tx) => tx,
-        Err(error) => return outage(&error),
-    };
-    let mut ctx = QueryCtx { attempt, conn: &mut tx };
-    let body = async { run(&mut ctx, &item.row.args).await };
-    match guard::run(body, spec.timeout, &shared.abort).await {
-        Ran::Returned(Ok(result)) => match tx.rollback().await {
-            Ok(()) => Tried::Committed(result, Vec::new()),
-            Err(error) => refused(error),
-        },
-        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
-        Ran::Dropped(failure) => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Failed(failure)
-        }
-        Ran::Aborted => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Aborted
+            Self::Mutation(item, _) => (item.row.id, item.row.fence),
+            Self::Callback(callback, _) => (callback.id, callback.fence),
         }
     }
 }

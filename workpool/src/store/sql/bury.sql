@@ -15,8 +15,14 @@ WITH expired AS MATERIALIZED (
     LIMIT 32
 ), chosen AS (
     SELECT id FROM dead UNION ALL SELECT id FROM vanished
+), held AS MATERIALIZED (
+    SELECT s.pool, s.worker FROM workpool.slots s
+    WHERE s.worker = ANY (ARRAY(SELECT id FROM chosen))
+    ORDER BY s.pool, s.worker
+    FOR NO KEY UPDATE
 ), frozen AS (
-    UPDATE workpool.slots SET frozen = true, wanted = 0, asleep = false
-    WHERE worker IN (SELECT id FROM chosen)
+    UPDATE workpool.slots s SET frozen = true, wanted = 0, asleep = false
+    FROM held h
+    WHERE s.pool = h.pool AND s.worker = h.worker
 )
 SELECT id FROM chosen

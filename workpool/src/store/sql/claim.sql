@@ -11,7 +11,7 @@ WITH mine AS MATERIALIZED (
     FOR NO KEY UPDATE OF s
 ), claimed AS (
     UPDATE workpool.work w
-    SET worker = $1, attempt = w.attempt + 1, started_at = statement_timestamp()
+    SET worker = $1, attempt = w.attempt + 1, fence = w.fence + 1, started_at = statement_timestamp()
     -- = ANY (ARRAY(…)) evaluates the choice once and goes by the primary key; IN (…) may evaluate it again for each row, and
     -- claim more than the limit, or hash-join over the whole table.
     WHERE w.id = ANY (ARRAY(
@@ -29,7 +29,7 @@ WITH mine AS MATERIALIZED (
             FOR NO KEY UPDATE SKIP LOCKED
         ) d
     ))
-    RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.run_at,
+    RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at,
         w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.args
 ), marked AS (
     UPDATE workpool.slots s
@@ -39,7 +39,7 @@ WITH mine AS MATERIALIZED (
         AND (c.run_at > s.claimed_to OR m.asleep <> m.was_asleep)
 )
 SELECT
-    id, pool, function, kind, attempt, run_at,
+    id, pool, function, kind, attempt, fence, run_at,
     (extract(epoch FROM statement_timestamp() - run_at) * 1000)::bigint AS lag_ms,
     max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args::text AS args
 FROM claimed

@@ -1,6 +1,6 @@
 -- $1 worker, $2 callbacks that it knows, $3 limit
 UPDATE workpool.callbacks
-SET worker = $1, attempt = attempt + 1
+SET worker = $1, attempt = attempt + 1, fence = fence + 1
 WHERE id = ANY (ARRAY(
     SELECT id FROM workpool.callbacks
     WHERE parked_at IS NULL AND worker IS NULL AND run_at <= statement_timestamp() AND callback = ANY ($2)
@@ -9,4 +9,4 @@ WHERE id = ANY (ARRAY(
     FOR NO KEY UPDATE SKIP LOCKED
 )) AND EXISTS (SELECT FROM workpool.workers w WHERE w.id = $1 AND NOT w.dead)
 RETURNING id, callback, context::text AS context, outcome, attempts,
-    result::text AS result, errors::text[] AS errors, attempt
+    result::text AS result, errors::text[] AS errors, attempt, fence

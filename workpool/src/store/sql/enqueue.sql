@@ -1,5 +1,5 @@
 -- $1 pool, $2 ids, $3 functions, $4 kinds, $5 names, $6 delays in µs, $7 times (win over delays), $8 retry modes,
--- $9..$12 explicit policies, $13 ttls given?, $14 ttls in ms, $15 callbacks, $16 outcomes, $17 contexts, $18 args, $19 notify?, $20 channel
+-- $9..$12 explicit policies, $13 ttls given?, $14 ttls in ms, $15 callbacks, $16 outcomes, $17 contexts, $18 args, $19 notify?, $20 channel, $21 ids given by the caller?
 -- All rows or none: they go to one pool, and without its row nothing is selected.
 WITH pool AS MATERIALIZED (
     SELECT * FROM workpool.pools WHERE name = $1
@@ -32,7 +32,8 @@ WITH pool AS MATERIALIZED (
         max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms,
         has_ttl, ttl_ms, callback, outcomes, context, args
     )
-    -- The id is made by the caller: sending an enqueue again, whose answer was lost, adds nothing.
+    -- Sending an enqueue again, whose answer was lost, adds nothing: also when the work has ended meanwhile.
+    WHERE NOT $21 OR NOT EXISTS (SELECT FROM workpool.finished f WHERE f.id = e.id)
     ON CONFLICT (id) DO NOTHING
 )
 SELECT

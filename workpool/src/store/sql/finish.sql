@@ -1,8 +1,8 @@
--- $1 worker, $2 attempt, $3 ids, $4 outcomes, $5 results, $6 errors, $7 callbacks that this worker runs at once
--- The fence: (id, worker, attempt). What another attempt or an end has superseded is not found, and nothing is written for it.
+-- $1 worker, $2 fence, $3 ids, $4 outcomes, $5 results, $6 errors, $7 callbacks that this worker runs at once
+-- The fence: (id, worker, fence). What another attempt or an end has superseded is not found, and nothing is written for it.
 WITH gone AS (
     DELETE FROM workpool.work
-    WHERE id = ANY ($3) AND worker = $1 AND attempt = $2
+    WHERE id = ANY ($3) AND worker = $1 AND fence = $2
     RETURNING id, pool, function, kind, name, attempt, enqueued_at, started_at, status_ttl_ms,
         callback, callback_outcomes, context, errors
 ), ended AS MATERIALIZED (
@@ -25,19 +25,20 @@ WITH gone AS (
         expires_at = EXCLUDED.expires_at, result = EXCLUDED.result, errors = EXCLUDED.errors
 ), called AS (
     INSERT INTO workpool.callbacks (
-        id, pool, work_function, callback, context, outcome, attempts, result, errors, run_at, worker, attempt
+        id, pool, work_function, callback, context, outcome, attempts, result, errors, run_at, worker, attempt, fence
     )
     SELECT id, pool, function, callback, context, outcome, attempt, result, all_errors, statement_timestamp(),
-        CASE WHEN callback = ANY ($7) THEN $1 END, CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END
+        CASE WHEN callback = ANY ($7) THEN $1 END,
+        CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END, CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END
     FROM ended
     WHERE callback IS NOT NULL AND (callback_outcomes & (1 << outcome)) <> 0
-    RETURNING id, callback, context, outcome, attempts, result, errors, worker, attempt
+    RETURNING id, callback, context, outcome, attempts, result, errors, worker, attempt, fence
 )
 SELECT id, NULL AS callback, NULL AS context, NULL::smallint AS outcome,
-    NULL::integer AS attempts, NULL AS result, NULL::text[] AS errors, NULL::integer AS attempt
+    NULL::integer AS attempts, NULL AS result, NULL::text[] AS errors, NULL::integer AS attempt, NULL::integer AS fence
 FROM ended
 WHERE pool IS NOT NULL
 UNION ALL
-SELECT id, callback, context::text, outcome, attempts, result::text, errors::text[], attempt
+SELECT id, callback, context::text, outcome, attempts, result::text, errors::text[], attempt, fence
 FROM called
 WHERE worker IS NOT NULL

@@ -6,7 +6,12 @@ WITH changed AS (
     SET max_parallelism = COALESCE($2, p.max_parallelism), paused = COALESCE($3, p.paused)
     WHERE p.name = $1
     RETURNING p.name
+), held AS MATERIALIZED (
+    SELECT s.pool, s.worker FROM changed c
+    JOIN workpool.slots s ON s.pool = c.name
+    ORDER BY s.pool, s.worker
+    FOR NO KEY UPDATE OF s
 ), frozen AS (
-    UPDATE workpool.slots s SET frozen = true FROM changed c WHERE s.pool = c.name
+    UPDATE workpool.slots s SET frozen = true FROM held h WHERE s.pool = h.pool AND s.worker = h.worker
 )
 SELECT c.name, pg_notify($4, '')::text AS told FROM changed c

@@ -1,6 +1,6 @@
 -- $1 worker, $2 pools, $3 running here, $4 slots that it could use
--- Runs in the transaction that locked the rows of the pools, as a later statement: its snapshot must be newer than the locks,
--- or workers that waited for one another would each count the same slots as free.
+-- Runs in the transaction that locked the rows of the pools and our own, as a later statement: its snapshot must be newer than the
+-- locks, or workers that waited for one another would each count the same slots as free.
 WITH others AS (
     SELECT pool, sum(granted)::bigint AS granted FROM workpool.slots
     WHERE pool = ANY ($2) AND worker <> $1
@@ -21,6 +21,4 @@ SET granted = o.granted,
     wanted = GREATEST(0, o.usable - o.granted)
 FROM offer o
 WHERE s.worker = $1 AND s.pool = o.pool
-    -- A dead worker takes nothing.
-    AND EXISTS (SELECT FROM workpool.workers w WHERE w.id = $1 AND NOT w.dead)
 RETURNING s.pool, s.granted, s.frozen

@@ -1,0 +1,31 @@
+//! What this crate logs: `tracing` events with target `workpool` and a field `event`. This page is
+//! their contract; names and fields change only with a major version.
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | `enqueued` | DEBUG | `work_id`, `pool`, `function`, `run_at` |
+//! | `started` | INFO | `work_id`, `pool`, `function`, `attempt`, `start_lag_ms`: from the due time to the claim, by the clock of the database |
+//! | `completed` | INFO | `work_id`, `pool`, `function`, `attempts`, `status`: `success`, `failed`, `canceled` or `retrying`; `duration_ms` |
+//! | `report` | INFO | once a minute per pool, from one of all workers, also when idle: `pool`, `completed`, `succeeded`, `failed`, `retries`, `canceled`, `running`, `backlog` (due only), `failure_rate`, `permanent_failure_rate` |
+//! | `recovered` | WARN | `work_id`, `pool`, `function`, `outcome`, `worker` (the dead one), `why` |
+//! | `fenced` | WARN | `work_id`, `attempt`, `why`: a late end was refused |
+//! | `released` | WARN | `work_id`, `why`: handed back without having been entered |
+//! | `unknown_worker` | WARN | `worker`, `why`: rows written by hand are recovered as a dead worker's |
+//! | `lease_lost` | WARN | `worker`, `why` |
+//! | `callback_failed` | WARN | `work_id`, `callback`, `attempt`, `why` |
+//! | `parked` | WARN | `work_id`, `callback`, `why`: given up; mend the cause and replay it |
+//! | `unknown_function` | WARN | `function`, `pool`, `items`, `why` |
+//! | `undeclared_pool` | WARN | `why`: a pool that is only named by a string |
+//! | `trouble` | WARN | `what`, `why`: a loop met an error, and goes on trying; once per outage |
+//! | `trouble_over` | INFO | `what` |
+//! | `registered` | INFO | `functions`, `pools`: what a worker found at its start |
+//! | `pool_differs` | INFO | `pool`, `what`, `why`: the database rules over a value in code |
+//!
+//! `completed` counts attempts that finished. `failure_rate` is (`failed` + `retries`) /
+//! `completed`; `permanent_failure_rate` is `failed` / (`succeeded` + `failed`); both are 0 when
+//! nothing finished. Work that is canceled while it waits counts as `canceled` only, and logs no
+//! `completed`. [`Workpool::stats`](crate::Workpool::stats) answers with the same numbers.
+//!
+//! Each attempt runs in a span `attempt` with `work_id`, `pool`, `function` and `attempt`.
+//! [`PoolHandle::set_log_level`](crate::PoolHandle::set_log_level) limits what workers log of a
+//! pool, at run time. Arguments, contexts and results are never logged.

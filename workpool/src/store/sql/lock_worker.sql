@@ -1,0 +1,2 @@
+-- $1 worker
+SELECT id FROM workpool.workers WHERE id = $1 FOR UPDATE

@@ -1,0 +1,83 @@
+//! Runs queries: a body in a read-only transaction. It has nothing to commit, so its end, which
+//! writes, goes the way of an action's.
+
+use sqlx::Connection;
+
+use super::completer::Verdict;
+use super::executor::Item;
+use super::guard::{self, Ran};
+use super::shared::Shared;
+use super::transaction::{RERUNS, Tried, outage, pause, refused, roll_back};
+use crate::context::{Attempt, QueryCtx};
+use crate::failure::FailureKind;
+use crate::function::FunctionSpec;
+use crate::registry::HandlerFuture;
+
+/// The handler of a query.
+pub(crate) type QueryFn =
+    for<'a, 't> fn(&'a mut QueryCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
+
+/// Runs a query in a read-only transaction. Its end, which writes, comes later.
+pub(crate) async fn run(
+    shared: &Shared,
+    item: &Item,
+    spec: &FunctionSpec,
+    handler: QueryFn,
+) -> Option<Verdict> {
+    let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
+    let mut reruns = 0;
+    loop {
+        let failure = match once(shared, &attempt, item, spec, handler).await {
+            Tried::Again(failure) => failure,
+            Tried::Committed(result, _) => return Some(Verdict::Success(result)),
+            Tried::Failed(failure) => return Some(Verdict::Failed(failure)),
+            Tried::Superseded | Tried::Aborted => return Some(Verdict::Release),
+        };
+        if shared.abort.is_cancelled() || shared.lease.lost.is_cancelled() {
+            return Some(Verdict::Release);
+        }
+        reruns += u32::from(failure.kind() != FailureKind::Lost);
+        if reruns > RERUNS {
+            return Some(Verdict::Failed(failure));
+        }
+        pause(reruns).await;
+    }
+}
+
+async fn once(
+    shared: &Shared,
+    attempt: &Attempt,
+    item: &Item,
+    spec: &FunctionSpec,
+    handler: QueryFn,
+) -> Tried {
+    const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
+    let mut conn = match shared.bodies.acquire().await {
+        Ok(conn) => conn,
+        Err(error) => return outage(&error),
+    };
+    let mut tx = match conn.begin_with(BEGIN_READING).await {
+        Ok(tx) => tx,
+        Err(error) => return outage(&error),
+    };
+    let mut ctx = QueryCtx { attempt, conn: &mut tx };
+    let body = async { handler(&mut ctx, &item.row.args).await };
+    match guard::run(body, spec.timeout, &shared.abort).await {
+        Ran::Returned(Ok(result)) => match tx.rollback().await {
+            Ok(()) => Tried::Committed(result, Vec::new()),
+            Err(error) => refused(error),
+        },
+        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
+        Ran::Dropped(failure) => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Failed(failure)
+        }
+        Ran::Aborted => {
+            drop(tx);
+            drop(conn.detach());
+            Tried::Aborted
+        }
+    }
+}
