@@ -54,9 +54,11 @@ const _: () = {
                 ::core::result::Result::Ok(()) => ::core::result::Result::Ok(()),
                 ::core::result::Result::Err(error) => {
                     #[allow(unused_imports)]
-                    use ::workpool::__private::{ViaDisplay as _, ViaError as _};
+                    use ::workpool::__private::{
+                        ViaDisplay as _, ViaError as _, ViaReference as _,
+                    };
                     ::core::result::Result::Err(
-                        ::workpool::__private::Fail(error).into_failure(),
+                        (&&&::workpool::__private::Fail::new(error)).failure(),
                     )
                 }
             }

@@ -129,18 +129,26 @@ impl Failure {
 
     /// Any error, with the advice that some error along its chain carries.
     pub(crate) fn from_error(error: Box<dyn StdError + Send + Sync>) -> Self {
-        let error = match error.downcast::<Self>() {
-            Ok(failure) => return *failure,
-            Err(error) => error,
-        };
+        match error.downcast::<Self>() {
+            Ok(failure) => *failure,
+            Err(error) => Self::inspect(&*error).with_error(error),
+        }
+    }
+
+    pub(crate) fn with_error(self, error: Box<dyn StdError + Send + Sync>) -> Self {
+        Self { error: Some(error), ..self }
+    }
+
+    /// What is to be known of an error: its text, and what is marked along its chain.
+    pub(crate) fn inspect(error: &(dyn StdError + Send + Sync + 'static)) -> Self {
         let mut failure = Self::new(FailureKind::Error, error.to_string());
         let mut left = KEPT.saturating_sub(failure.message.len());
-        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(at) = cause {
             if let Some(marked) = at.downcast_ref::<Self>() {
                 failure.advice = marked.advice;
                 failure.kind = marked.kind;
-            } else if at.downcast_ref().is_some_and(crate::store::is_transient) {
+            } else if at.downcast_ref().is_some_and(crate::store::may_rerun) {
                 failure.advice = Advice::RunAgain;
             }
             cause = at.source();
@@ -152,7 +160,6 @@ impl Failure {
                 failure.sources.push(text);
             }
         }
-        failure.error = Some(error);
         failure
     }
 

@@ -123,14 +123,15 @@ fn call(model: &Model) -> TokenStream {
     }
 }
 
-/// Turns whatever error the user returns into a failure. The two traits choose by what the error
-/// implements, the one for errors with sources before the one for what can only be displayed.
+/// Turns whatever error the user returns into a failure. Method resolution takes the first of the
+/// three traits that the error allows: the one for what refers to an error, the one for errors
+/// themselves, the one for what can only be displayed.
 fn failed(model: &Model) -> TokenStream {
     quote_spanned! {at(model.returns.span())=>
         ::core::result::Result::Err(error) => {
             #[allow(unused_imports)]
-            use ::workpool::__private::{ViaDisplay as _, ViaError as _};
-            ::core::result::Result::Err(::workpool::__private::Fail(error).into_failure())
+            use ::workpool::__private::{ViaDisplay as _, ViaError as _, ViaReference as _};
+            ::core::result::Result::Err((&&&::workpool::__private::Fail::new(error)).failure())
         }
     }
 }

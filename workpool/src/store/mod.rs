@@ -34,7 +34,7 @@ pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, Registration};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
-pub(crate) use sqlstate::{is_refusal, is_transient, lost_connection};
+pub(crate) use sqlstate::{is_locked, is_refusal, is_transient, lost_connection, may_rerun};
 use statements::Statements;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;

@@ -32,6 +32,20 @@ pub(crate) fn is_refusal(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the body of a transaction that ended in this error may succeed when it is run again. To
+/// write in a read-only transaction is the body's own fault, and not, as elsewhere, that of a
+/// primary which became a standby.
+pub(crate) fn may_rerun(error: &sqlx::Error) -> bool {
+    let read_only =
+        matches!(error, sqlx::Error::Database(db) if db.code().as_deref() == Some("25006"));
+    !read_only && is_transient(error)
+}
+
+/// Whether a statement gave up waiting for a lock. It took no effect.
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(db) if db.code().as_deref() == Some("55P03"))
+}
+
 /// Whether the same transaction may succeed when it is run again: serialization failures,
 /// deadlocks, lock timeouts, lost connections, an outage.
 pub(crate) fn is_transient(error: &sqlx::Error) -> bool {

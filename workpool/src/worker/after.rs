@@ -2,30 +2,25 @@
 
 use std::sync::Arc;
 
-use super::completer::{End, Verdict};
 use super::dispatcher::Event;
+use super::ends::{End, Verdict};
 use super::shared::Shared;
 use crate::hub::Hint;
 use crate::telemetry::{self, AttemptFields};
 
 /// Counts and logs one end. `written`: its fence matched.
-pub(crate) fn ended(shared: &Shared, end: &End, written: bool, canceled: bool) {
-    shared.put_down(end.id);
+pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
+    shared.put_down(end.id, end.fence);
     if !written {
         return telemetry::fenced(end.id, end.attempt);
     }
-    let status = match &end.verdict {
-        Verdict::Release | Verdict::Retry(..) if canceled => "canceled",
-        Verdict::Release => return,
-        Verdict::Success(_) => "success",
-        Verdict::Failed(_) => "failed",
-        Verdict::Retry(..) => "retrying",
-    };
-    shared.count(&end.pool, |counters| match status {
-        "success" => counters.succeeded += 1,
-        "failed" => counters.failed += 1,
-        "retrying" => counters.retries += 1,
-        _ => counters.stopped += 1,
+    let Some(status) = end.verdict.status() else { return };
+    shared.count(&end.pool, |counters| match &end.verdict {
+        Verdict::Success(_) => counters.succeeded += 1,
+        Verdict::Failed(_) => counters.failed += 1,
+        Verdict::Retry(..) => counters.retries += 1,
+        Verdict::Canceled(_) => counters.stopped += 1,
+        Verdict::Release => {}
     });
     let fields = AttemptFields {
         work_id: end.id,

@@ -40,11 +40,19 @@ pub(crate) struct Dispatcher {
     hints: broadcast::Receiver<Hint>,
     pools: HashMap<Arc<str>, PoolState>,
     functions: Vec<&'static str>,
-    /// A claim may have succeeded without our knowing.
+    /// When to ask next what is marked as ours without our knowing: at once after an error, again
+    /// a little later, since the server may run a claim after the client has given it up, and
+    /// now and then in any case.
+    reconcile_at: Instant,
+    /// Nothing is started before that was done.
     uncertain: bool,
     peek_at: Instant,
     backoff: Backoff,
 }
+
+/// Between two looks for lost claims: usually, and after an error.
+const RECONCILE: Duration = Duration::from_mins(1);
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Between the last work of a pool and the look at what is due next.
 const SOON: Duration = Duration::from_millis(5);
@@ -58,6 +66,7 @@ impl Dispatcher {
             shared,
             events,
             pools: HashMap::new(),
+            reconcile_at: Instant::now() + RECONCILE,
             uncertain: false,
             peek_at: Instant::now(),
         }
@@ -148,7 +157,7 @@ impl Dispatcher {
         }
         let shared = Arc::clone(&self.shared);
         let mut conn = shared.control.acquire().await?;
-        if self.uncertain {
+        if self.uncertain || Instant::now() >= self.reconcile_at {
             self.reconcile(&mut conn).await?;
         }
         self.make_room(&mut conn).await?;
@@ -169,6 +178,8 @@ impl Dispatcher {
         for id in store.release_unknown(conn, self.shared.worker, &in_hand).await? {
             telemetry::released(id, "the answer to its claim was lost, so it was not entered");
         }
+        let pause = if self.uncertain { AGAIN } else { RECONCILE };
+        self.reconcile_at = Instant::now() + pause;
         self.uncertain = false;
         Ok(())
     }

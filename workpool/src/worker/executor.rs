@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::completer::{End, Verdict};
+use super::ends::{End, Verdict};
 use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{query, transaction};

@@ -9,6 +9,7 @@ mod callbacks;
 mod completer;
 mod connections;
 mod dispatcher;
+mod ends;
 mod executor;
 mod guard;
 mod heartbeat;
@@ -120,14 +121,16 @@ struct Source {
     state: Arc<State>,
     settings: Arc<Settings>,
     control: PgPool,
+    ending: PgPool,
     bodies: PgPool,
     troubled: Arc<AtomicUsize>,
 }
 
 impl Source {
     fn parts(&self) -> Parts {
-        let Self { workpool, registry, state, settings, control, bodies, troubled } = self.clone();
-        Parts { workpool, registry, state, settings, control, bodies, troubled }
+        let Self { workpool, registry, state, settings, control, ending, bodies, troubled } =
+            self.clone();
+        Parts { workpool, registry, state, settings, control, ending, bodies, troubled }
     }
 }
 
@@ -136,12 +139,13 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
     settings.check()?;
     let registry = Registry::collect(false)?;
     registry.check_state(&state)?;
-    let (control, bodies) = connections::open(&workpool, &settings);
+    let (control, ending, bodies) = connections::open(&workpool, &settings);
     let source = Source {
         registry: Arc::new(registry),
         state: Arc::new(state),
         settings: Arc::new(settings),
         control,
+        ending,
         bodies,
         troubled: Arc::default(),
         workpool,
@@ -185,6 +189,7 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: Cancella
     }
     life.shut_down().await;
     source.control.close().await;
+    source.ending.close().await;
     source.bodies.close().await;
 }
 

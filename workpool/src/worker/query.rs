@@ -3,7 +3,7 @@
 
 use sqlx::Connection;
 
-use super::completer::Verdict;
+use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;

@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::completer::{Verdict, ended};
+use super::ends::Verdict;
 use super::shared::Shared;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
 use crate::hub::Hint;
-use crate::store::{Abandoned, BEGIN, Ended, Retried, SqlResult};
+use crate::store::{Abandoned, BEGIN, Ended, Retried, SqlResult, is_refusal};
 use crate::telemetry;
 use crate::work::OutcomeKind;
 
@@ -45,23 +45,83 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
 
 async fn sweep(shared: &Shared) -> SqlResult<()> {
     let mut conn = shared.control.acquire().await?;
+    let mut first_error = None;
     for dead in shared.store().bury(&mut conn, shared.worker).await? {
-        while recover(shared, &mut conn, dead).await? == BATCH {}
-        let callbacks = shared.store().inter(&mut conn, dead).await?;
-        if callbacks > 0 {
-            shared.workpool.hub().send(Hint::Any);
+        // What is wrong with one dead worker does not keep others from being recovered.
+        if let Err(error) = recover_all(shared, &mut conn, dead).await {
+            first_error.get_or_insert(error);
         }
+    }
+    first_error.map_or(Ok(()), Err)
+}
+
+async fn recover_all(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<()> {
+    while recover(shared, conn, dead).await? == BATCH {}
+    if shared.store().inter(conn, dead).await? > 0 {
+        shared.workpool.hub().send(Hint::Any);
     }
     Ok(())
 }
 
-/// One part of a dead worker's items, in one transaction. Returns how many there were.
+/// One part of a dead worker's items, in one transaction. Returns how many were recovered.
 async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
-    let store = shared.store();
     let mut tx = conn.begin_with(BEGIN).await?;
-    let items = store.abandoned(&mut tx, dead, BATCH).await?;
-    let mut by_fence: BTreeMap<i32, Vec<&Abandoned>> = BTreeMap::new();
+    let mut items = shared.store().abandoned(&mut tx, dead, BATCH).await?;
+    let mut all = tx.begin().await?;
+    match apply(shared, &mut all, dead, &items).await {
+        Ok(()) => all.commit().await?,
+        Err(error) if is_refusal(&error) => {
+            // One row that cannot be written does not keep the others.
+            all.rollback().await?;
+            items = apply_singly(shared, &mut tx, dead, items).await?;
+        }
+        Err(error) => return Err(error),
+    }
+    tx.commit().await?;
     for item in &items {
+        let what = fate(item).word();
+        telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
+        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
+    }
+    if !items.is_empty() {
+        shared.workpool.hub().send(Hint::Any);
+    }
+    Ok(i64::try_from(items.len()).unwrap_or(BATCH))
+}
+
+/// Each item behind a savepoint. Returns those that could be written.
+async fn apply_singly(
+    shared: &Shared,
+    tx: &mut Transaction<'_, Postgres>,
+    dead: Uuid,
+    items: Vec<Abandoned>,
+) -> SqlResult<Vec<Abandoned>> {
+    let mut done = Vec::new();
+    for item in items {
+        let mut one = tx.begin().await?;
+        match apply(shared, &mut one, dead, std::slice::from_ref(&item)).await {
+            Ok(()) => {
+                one.commit().await?;
+                done.push(item);
+            }
+            Err(error) => {
+                one.rollback().await?;
+                telemetry::parked(item.id, &item.function, &error.to_string());
+            }
+        }
+    }
+    Ok(done)
+}
+
+async fn apply(
+    shared: &Shared,
+    tx: &mut PgConnection,
+    dead: Uuid,
+    items: &[Abandoned],
+) -> SqlResult<()> {
+    let store = shared.store();
+    let mut by_fence: BTreeMap<i32, Vec<&Abandoned>> = BTreeMap::new();
+    for item in items {
         by_fence.entry(item.fence).or_default().push(item);
     }
     for (fence, items) in by_fence {
@@ -75,20 +135,11 @@ async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlRes
                 Fate::RunAgain => released.push(item.id),
             }
         }
-        store.retry(&mut tx, dead, fence, &retried).await?;
-        store.release(&mut tx, dead, fence, &released, true).await?;
-        store.finish(&mut tx, dead, fence, &finished, &[]).await?;
+        store.retry(tx, dead, fence, &retried).await?;
+        store.release(tx, dead, fence, &released, true).await?;
+        store.finish(tx, dead, fence, &finished, &[]).await?;
     }
-    tx.commit().await?;
-    for item in &items {
-        let what = fate(item).word();
-        telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
-        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
-    }
-    if !items.is_empty() {
-        shared.workpool.hub().send(Hint::Any);
-    }
-    Ok(i64::try_from(items.len()).unwrap_or(BATCH))
+    Ok(())
 }
 
 /// What becomes of an attempt whose process died.
@@ -112,14 +163,13 @@ impl Fate {
 /// By kind: an action may have taken effect, so it counts; a mutation or query was rolled back.
 fn fate(item: &Abandoned) -> Fate {
     let lost = |text: &str| Failure::new(FailureKind::Lost, text);
-    let end = |verdict| Fate::End(ended(item.id, item.attempt, &verdict));
+    let end = |verdict: Verdict| Fate::End(verdict.ended(item.id, item.attempt));
     let action = item.kind == FunctionKind::Action.code();
     let policy = item.retry.filter(|policy| item.attempt.unsigned_abs() < policy.max_attempts);
     match policy {
-        Some(_) if action && item.cancel_requested => Fate::End(Ended {
-            outcome: OutcomeKind::Canceled,
-            ..ended(item.id, item.attempt, &Verdict::Failed(lost("its worker died")))
-        }),
+        Some(_) if action && item.cancel_requested => {
+            end(Verdict::Canceled(Some(lost("its worker died while it may have been running"))))
+        }
         Some(policy) if action => {
             let failure = lost("its worker died while it may have been running");
             let delay = policy.random_delay(item.attempt.unsigned_abs());
@@ -130,7 +180,7 @@ fn fate(item: &Abandoned) -> Fate {
         _ if action => end(Verdict::Failed(lost(
             "its worker died while it may have been running; whether it took effect is not known",
         ))),
-        _ if item.cancel_requested => end(Verdict::Release),
+        _ if item.cancel_requested => end(Verdict::Canceled(None)),
         _ if item.lost >= LOST_BOUND => end(Verdict::Failed(lost(
             "worker after worker died while it ran; it is taken for the cause",
         ))),

@@ -11,8 +11,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Settings;
-use super::completer::End;
 use super::dispatcher::Event;
+use super::ends::End;
 use super::lease::Lease;
 use crate::backoff::Backoff;
 use crate::context::{Attempt, State};
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) lease: Arc<Lease>,
     /// Connections for the loops; handlers cannot use them up.
     pub(crate) control: PgPool,
+    /// Connections for the ends of attempts, which give up waiting for locks soon.
+    pub(crate) ending: PgPool,
     /// Connections for the transactions of mutations, queries and callbacks.
     pub(crate) bodies: PgPool,
     pub(crate) body_permits: Arc<Semaphore>,
@@ -48,7 +50,7 @@ pub(crate) struct Shared {
     /// A statement that claims callbacks may have succeeded without our knowing.
     pub(crate) callbacks_uncertain: AtomicBool,
     pub(crate) troubled: Arc<AtomicUsize>,
-    in_hand: Mutex<HashMap<Uuid, CancellationToken>>,
+    in_hand: Mutex<HashMap<Uuid, (i32, CancellationToken)>>,
     callbacks_in_hand: Mutex<HashSet<Uuid>>,
     counters: Mutex<HashMap<Arc<str>, Counters>>,
     logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
@@ -62,6 +64,7 @@ pub(crate) struct Parts {
     pub(crate) state: Arc<State>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) control: PgPool,
+    pub(crate) ending: PgPool,
     pub(crate) bodies: PgPool,
     pub(crate) troubled: Arc<AtomicUsize>,
 }
@@ -92,6 +95,7 @@ impl Shared {
             state: parts.state,
             settings: parts.settings,
             control: parts.control,
+            ending: parts.ending,
             bodies: parts.bodies,
             stop: CancellationToken::new(),
             abort: CancellationToken::new(),
@@ -123,12 +127,16 @@ impl Shared {
     /// Notes that an item is ours, from its claim until its end is known to be written.
     pub(crate) fn take_in_hand(&self, item: &Claimed) -> CancellationToken {
         let token = self.lease.lost.child_token();
-        locked(&self.in_hand).insert(item.id, token.clone());
+        locked(&self.in_hand).insert(item.id, (item.fence, token.clone()));
         token
     }
 
-    pub(crate) fn put_down(&self, id: Uuid) {
-        locked(&self.in_hand).remove(&id);
+    /// The end of a claim is written; a later claim of the same item stays in hand.
+    pub(crate) fn put_down(&self, id: Uuid, fence: i32) {
+        let mut in_hand = locked(&self.in_hand);
+        if in_hand.get(&id).is_some_and(|(held, _)| *held == fence) {
+            in_hand.remove(&id);
+        }
     }
 
     pub(crate) fn in_hand(&self) -> Vec<Uuid> {
@@ -137,7 +145,7 @@ impl Shared {
 
     /// Tells a running attempt that it was canceled.
     pub(crate) fn cancel(&self, id: Uuid) {
-        if let Some(token) = locked(&self.in_hand).get(&id) {
+        if let Some((_, token)) = locked(&self.in_hand).get(&id) {
             token.cancel();
         }
     }

@@ -8,7 +8,7 @@ use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::completer::{Verdict, ended};
+use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;
@@ -62,7 +62,7 @@ pub(crate) async fn mutation(
     let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
     match repeat(shared, &attempt, Job::Mutation(item, run), spec.timeout).await {
         Tried::Committed(result, called) => {
-            after::ended(shared, &item.end(Verdict::Success(result)), true, false);
+            after::ended(shared, &item.end(Verdict::Success(result)), true);
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
@@ -213,7 +213,7 @@ impl Job<'_> {
         match self {
             Self::Mutation(item, _) => {
                 let success = Verdict::Success(result.to_owned());
-                let end = [ended(item.row.id, item.row.attempt, &success)];
+                let end = [success.ended(item.row.id, item.row.attempt)];
                 let known = callbacks::at_once(shared, false);
                 let done = store.finish(tx, worker, item.row.fence, &end, &known).await?;
                 Ok((!done.ids.is_empty()).then_some(done.callbacks))

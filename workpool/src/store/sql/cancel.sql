@@ -28,6 +28,7 @@ WITH target AS MATERIALIZED (
     SELECT id, pool, function, callback, context, 2, attempt, errors, statement_timestamp()
     FROM gone
     WHERE callback IS NOT NULL AND (callback_outcomes & 4) <> 0
+    ON CONFLICT (id) DO NOTHING
     RETURNING id
 ), counted AS (
     INSERT INTO workpool.stats (pool, canceled) SELECT pool, count(*) FROM gone GROUP BY pool

@@ -33,7 +33,10 @@ WITH pool AS MATERIALIZED (
         has_ttl, ttl_ms, callback, outcomes, context, args
     )
     -- Sending an enqueue again, whose answer was lost, adds nothing: also when the work has ended meanwhile.
-    WHERE NOT $21 OR NOT EXISTS (SELECT FROM workpool.finished f WHERE f.id = e.id)
+    WHERE NOT $21 OR NOT (
+        EXISTS (SELECT FROM workpool.finished f WHERE f.id = e.id)
+        OR EXISTS (SELECT FROM workpool.callbacks c WHERE c.id = e.id)
+    )
     ON CONFLICT (id) DO NOTHING
 )
 SELECT

@@ -32,6 +32,7 @@ WITH gone AS (
         CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END, CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END
     FROM ended
     WHERE callback IS NOT NULL AND (callback_outcomes & (1 << outcome)) <> 0
+    ON CONFLICT (id) DO NOTHING
     RETURNING id, callback, context, outcome, attempts, result, errors, worker, attempt, fence
 )
 SELECT id, NULL AS callback, NULL AS context, NULL::smallint AS outcome,

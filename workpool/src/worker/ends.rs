@@ -1,0 +1,138 @@
+//! The ends of attempts, and the statements that write those of one kind and one fence number.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::callbacks;
+use super::shared::Shared;
+use crate::failure::Failure;
+use crate::store::{Ended, RawCallback, Retried, SqlResult};
+use crate::work::OutcomeKind;
+
+/// The end of one attempt.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) id: Uuid,
+    pub(crate) attempt: i32,
+    pub(crate) fence: i32,
+    pub(crate) pool: Arc<str>,
+    pub(crate) function: Arc<str>,
+    pub(crate) started: Instant,
+    pub(crate) verdict: Verdict,
+}
+
+/// What follows from how an attempt went.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    /// The work ends with this result.
+    Success(String),
+    /// The work ends.
+    Failed(Failure),
+    /// Another attempt follows after this time, unless the work was canceled.
+    Retry(Failure, Duration),
+    /// The attempt was never entered, or left no trace: it does not count.
+    Release,
+    /// The work was canceled meanwhile, so no other attempt follows.
+    Canceled(Option<Failure>),
+}
+
+/// What is done to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    Retry,
+    Release,
+    Finish,
+}
+
+/// What a statement came to.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// The ids whose fence matched.
+    pub(crate) matched: HashSet<Uuid>,
+    /// Callbacks that are ours now.
+    pub(crate) callbacks: Vec<RawCallback>,
+}
+
+impl Verdict {
+    pub(crate) const fn step(&self) -> Step {
+        match self {
+            Self::Retry(..) => Step::Retry,
+            Self::Release => Step::Release,
+            Self::Success(_) | Self::Failed(_) | Self::Canceled(_) => Step::Finish,
+        }
+    }
+
+    /// The word of the event; none when nothing of it is counted.
+    pub(crate) const fn status(&self) -> Option<&'static str> {
+        match self {
+            Self::Success(_) => Some("success"),
+            Self::Failed(_) => Some("failed"),
+            Self::Retry(..) => Some("retrying"),
+            Self::Canceled(_) => Some("canceled"),
+            Self::Release => None,
+        }
+    }
+
+    /// The same when somebody has canceled the work, so that it is not put back.
+    pub(crate) fn canceled(self) -> Self {
+        match self {
+            Self::Retry(failure, _) => Self::Canceled(Some(failure)),
+            Self::Release => Self::Canceled(None),
+            ended => ended,
+        }
+    }
+
+    /// How it is stored when it ends the work.
+    pub(crate) fn ended(&self, id: Uuid, attempt: i32) -> Ended {
+        let json = |failure: &Failure| failure.clone().with_attempt(attempt).to_json();
+        let (outcome, result, error) = match self {
+            Self::Success(result) => (OutcomeKind::Success, Some(result.clone()), None),
+            Self::Failed(failure) | Self::Retry(failure, _) => {
+                (OutcomeKind::Failed, None, Some(json(failure)))
+            }
+            Self::Canceled(failure) => (OutcomeKind::Canceled, None, failure.as_ref().map(json)),
+            Self::Release => (OutcomeKind::Canceled, None, None),
+        };
+        Ended { id, outcome, result, error }
+    }
+}
+
+/// One statement, conditional on the fences: after an error it can be sent again.
+pub(crate) async fn send(
+    shared: &Shared,
+    (fence, step): (i32, Step),
+    ends: &[End],
+    resent: bool,
+) -> SqlResult<Sent> {
+    let (store, worker) = (shared.store(), shared.worker);
+    let mut conn = shared.ending.acquire().await?;
+    match step {
+        Step::Retry => {
+            let retried: Vec<_> = ends.iter().filter_map(retried).collect();
+            let back = store.retry(&mut conn, worker, fence, &retried).await?;
+            Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
+        }
+        Step::Release => {
+            let ids: Vec<_> = ends.iter().map(|end| end.id).collect();
+            let back = store.release(&mut conn, worker, fence, &ids, false).await?;
+            Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
+        }
+        Step::Finish => {
+            let ended: Vec<_> =
+                ends.iter().map(|end| end.verdict.ended(end.id, end.attempt)).collect();
+            let known = callbacks::at_once(shared, resent);
+            let done = store.finish(&mut conn, worker, fence, &ended, &known).await?;
+            Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
+        }
+    }
+}
+
+fn retried(end: &End) -> Option<Retried> {
+    let Verdict::Retry(failure, delay) = &end.verdict else { return None };
+    let delay_us = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+    let error = failure.clone().with_attempt(end.attempt).to_json();
+    Some(Retried { id: end.id, delay_us, error })
+}
