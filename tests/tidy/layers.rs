@@ -6,7 +6,19 @@ use super::{files, none};
 
 /// Each module with its layer; a module imports only its own and lower layers.
 const LAYERS: [&[&str]; 11] = [
-    &["work", "retry", "failure", "error", "function", "payload", "telemetry", "events", "backoff", "store"],
+    &[
+        "work",
+        "retry",
+        "failure",
+        "error",
+        "finite",
+        "function",
+        "payload",
+        "telemetry",
+        "events",
+        "backoff",
+        "store",
+    ],
     &["hub", "listener"],
     &["handle"],
     &["submit"],

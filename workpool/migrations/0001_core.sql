@@ -19,8 +19,8 @@ CREATE TABLE workpool.pools (
 
 COMMENT ON TABLE  workpool.pools IS 'One row a pool. Code seeds it, then this row rules.';
 COMMENT ON COLUMN workpool.pools.name IS 'Its name: data, never an identifier.';
-COMMENT ON COLUMN workpool.pools.max_parallelism IS 'How many items of the pool may run at once over all workers. Change it with workpool, not by UPDATE: running workers hold grants.';
-COMMENT ON COLUMN workpool.pools.paused IS 'Nothing starts while true.';
+COMMENT ON COLUMN workpool.pools.max_parallelism IS 'How many items of the pool may run at once over all workers. May be changed by UPDATE.';
+COMMENT ON COLUMN workpool.pools.paused IS 'Nothing starts while true. May be changed by UPDATE.';
 COMMENT ON COLUMN workpool.pools.retry_actions_by_default IS 'Whether actions that say nothing about retries get the policy of this row.';
 COMMENT ON COLUMN workpool.pools.max_attempts IS 'Policy for retry = true: attempts in all.';
 COMMENT ON COLUMN workpool.pools.initial_backoff_ms IS 'Policy for retry = true: delay after the first failed attempt.';
@@ -221,3 +221,23 @@ COMMENT ON COLUMN workpool.stats.failed IS 'Work that ended failed.';
 COMMENT ON COLUMN workpool.stats.retries IS 'Attempts that failed and are followed by another.';
 COMMENT ON COLUMN workpool.stats.canceled IS 'Work that ended canceled, running or not.';
 COMMENT ON COLUMN workpool.stats.stopped IS 'The part of canceled that was running: its last attempt failed.';
+
+-- Pausing and resizing, also by a plain UPDATE: freezing the slots waits for claims under way, which hold their rows, and stops later
+-- ones until they have been taken anew under the new values. After the commit nothing starts that these forbid.
+CREATE FUNCTION workpool.freeze_slots() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'UPDATE %1$I.slots s SET frozen = true FROM (
+            SELECT worker FROM %1$I.slots WHERE pool = $1 ORDER BY worker FOR NO KEY UPDATE
+        ) h WHERE s.pool = $1 AND s.worker = h.worker',
+        TG_TABLE_SCHEMA
+    ) USING NEW.name;
+    PERFORM pg_notify('workpool_' || TG_TABLE_SCHEMA, '');
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER freeze_slots AFTER UPDATE OF max_parallelism, paused ON workpool.pools
+    FOR EACH ROW WHEN (OLD.max_parallelism <> NEW.max_parallelism OR OLD.paused <> NEW.paused)
+    EXECUTE FUNCTION workpool.freeze_slots();
+
+COMMENT ON FUNCTION workpool.freeze_slots IS 'The barrier between a changed pool and claims.';

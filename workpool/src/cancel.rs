@@ -7,6 +7,7 @@ use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use crate::BoxFuture;
 use crate::error::Result;
 use crate::failure::Failure;
 use crate::handle::Workpool;
@@ -44,9 +45,18 @@ impl Workpool {
     /// # Ok(()) }
     /// ```
     pub async fn cancel<T>(&self, id: WorkId<T>) -> Result<Cancel> {
-        let mut conn = self.db().acquire().await?;
-        let answer = cancel(self.store(), &mut conn, id.uuid()).await?;
-        self.hub().send(Hint::Any);
+        let id = id.uuid();
+        let run = move |workpool: Self| -> BoxFuture<'static, Result<Cancel>> {
+            Box::pin(async move {
+                let mut conn = workpool.db().acquire().await?;
+                let mut tx = conn.begin_with(BEGIN).await?;
+                let answer = cancel(workpool.store(), &mut tx, id).await?;
+                tx.commit().await?;
+                Ok(answer)
+            })
+        };
+        let answer = self.transact(run).await?;
+        self.hub().send(Hint::Signal);
         Ok(answer)
     }
 
@@ -74,7 +84,7 @@ impl Workpool {
         let mut conn = self.db().acquire().await?;
         let ids: Vec<_> = work.into_iter().collect();
         let replayed = self.store().replay(&mut conn, &ids).await?;
-        self.hub().send(Hint::Any);
+        self.hub().send(Hint::Signal);
         Ok(replayed.unsigned_abs())
     }
 }
@@ -143,28 +153,40 @@ impl CancelAll<'_> {
         let workpool = self.pool.workpool.clone();
         let name = self.pool.name.clone();
         let (function, with_running, limit) = (self.function, self.with_running, self.limit);
-        // In a task of its own: a dropped transaction would stay open on its connection.
-        let run = async move {
-            let store = workpool.store();
-            let mut conn = workpool.db().acquire().await?;
-            let mut tx = conn.begin_with(BEGIN).await?;
-            let limit = limit.map(i64::from);
-            let found =
-                store.cancelable(&mut tx, &name, function.as_deref(), with_running, limit).await?;
-            let mut sum = CanceledAll::default();
-            for ids in found.chunks(CHUNK) {
-                let answers = store.cancel(&mut tx, ids).await?;
-                let ended: HashMap<_, _> = answers.iter().map(|a| (a.id, a.ended)).collect();
-                let canceled = ended.values().filter(|ended| **ended).count() as u64;
-                sum.canceled += canceled;
-                sum.requested += ended.len() as u64 - canceled;
-            }
-            tx.commit().await?;
-            workpool.hub().send(Hint::Any);
-            Ok(sum)
+        let limit = limit.map(i64::from);
+        let run = move |workpool: Workpool| -> BoxFuture<'static, Result<CanceledAll>> {
+            let (name, function) = (name.clone(), function.clone());
+            Box::pin(async move {
+                let store = workpool.store();
+                let mut conn = workpool.db().acquire().await?;
+                let mut tx = conn.begin_with(BEGIN).await?;
+                let function = function.as_deref();
+                let found = store.cancelable(&mut tx, &name, function, with_running, limit).await?;
+                let sum = cancel_chunks(store, &mut tx, &found).await?;
+                tx.commit().await?;
+                Ok(sum)
+            })
         };
-        tokio::spawn(run).await.expect("canceling rows does not panic")
+        let sum = workpool.transact(run).await?;
+        workpool.hub().send(Hint::Signal);
+        Ok(sum)
     }
+}
+
+async fn cancel_chunks(
+    store: &Store,
+    conn: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<CanceledAll> {
+    let mut sum = CanceledAll::default();
+    for ids in ids.chunks(CHUNK) {
+        let answers = store.cancel(conn, ids).await?;
+        let ended: HashMap<_, _> = answers.iter().map(|a| (a.id, a.ended)).collect();
+        let canceled = ended.values().filter(|ended| **ended).count() as u64;
+        sum.canceled += canceled;
+        sum.requested += ended.len() as u64 - canceled;
+    }
+    Ok(sum)
 }
 
 /// A callback that was given up: mend the cause, then replay it.

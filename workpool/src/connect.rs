@@ -79,6 +79,8 @@ impl Builder {
                 let mut conn = workpool.db().acquire().await?;
                 if self.migrate {
                     workpool.store().migrate(&mut conn).await?;
+                } else {
+                    workpool.store().require_version(&mut conn).await?;
                 }
                 let pools = registry.pools();
                 let rows = workpool.store().seed_pools(&mut conn, &pools).await?;

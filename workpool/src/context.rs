@@ -135,7 +135,7 @@ impl ActionCtx {
     pub async fn is_current(&self) -> Result<bool> {
         let Attempt { workpool, work_id, worker, fence, .. } = &self.attempt;
         let mut conn = workpool.db().acquire().await?;
-        Ok(workpool.store().held(&mut conn, *work_id, *worker, *fence).await?)
+        Ok(workpool.store().current(&mut conn, *work_id, *worker, *fence).await?)
     }
 }
 

@@ -94,6 +94,19 @@ pub enum Error {
         known: i32,
     },
 
+    /// The schema is not there or was made by an older version, and this program was told not to
+    /// migrate it.
+    #[error(
+        "the schema in the database has version {found}, this program needs {known}: let it \
+         migrate, or run the migration beforehand"
+    )]
+    SchemaTooOld {
+        /// Version in the database; 0: there is none.
+        found: i32,
+        /// Version that this program needs.
+        known: i32,
+    },
+
     /// The database said no, or could not be reached.
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),

@@ -4,13 +4,11 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
-use crate::payload::decode;
+use crate::payload::{Storable, decode};
 use crate::retry::RetryPolicy;
 use crate::work::{Outcome, OutcomeKind, WorkId};
 
@@ -105,9 +103,9 @@ impl<'a> Pool<'a> {
 )]
 pub trait Function: 'static {
     /// What it takes.
-    type Args: Serialize + DeserializeOwned + Send + 'static;
+    type Args: Storable;
     /// What it returns on success.
-    type Output: Serialize + DeserializeOwned + Send + 'static;
+    type Output: Storable;
     #[doc(hidden)]
     const SPEC: &'static FunctionSpec;
 }
@@ -128,9 +126,9 @@ pub trait Retryable: Function {}
 )]
 pub trait OnComplete: 'static {
     /// What an enqueue hands to it.
-    type Context: Serialize + DeserializeOwned + Send + 'static;
+    type Context: Storable;
     /// The result that it expects of the work.
-    type Output: DeserializeOwned + Send + 'static;
+    type Output: Storable;
     #[doc(hidden)]
     const SPEC: &'static FunctionSpec;
 }
@@ -285,9 +283,7 @@ impl RawCompletion {
     /// # Errors
     ///
     /// A non-retryable failure when context or result do not fit.
-    pub fn decode<C: DeserializeOwned, T: DeserializeOwned>(
-        &self,
-    ) -> Result<Completion<C, T>, Failure> {
+    pub fn decode<C: Storable, T: Storable>(&self) -> Result<Completion<C, T>, Failure> {
         let context = decode(self.context.as_deref().unwrap_or("null"), "context")?;
         let outcome = match self.outcome {
             OutcomeKind::Success => {

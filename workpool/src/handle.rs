@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgPool;
 
+use crate::BoxFuture;
+use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::store::Store;
+use crate::store::{Store, conflicts};
 
 /// A handle on the work in one schema of one database. Cheap to clone; all clones share their
 /// connections.
@@ -52,6 +55,30 @@ impl Workpool {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.inner.hub
+    }
+
+    /// Runs a transaction of ours, and again when it conflicts with others. In a task of its own: a
+    /// future that is dropped inside a transaction would leave its connection there.
+    pub(crate) async fn transact<T: Send + 'static>(
+        &self,
+        run: impl Fn(Self) -> BoxFuture<'static, Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        const TRIES: u32 = 5;
+        let this = self.clone();
+        let task = async move {
+            let mut tries = 1;
+            loop {
+                match run(this.clone()).await {
+                    Err(Error::Database(error)) if tries < TRIES && conflicts(&error) => {
+                        let pause = rand::random_range(5..=20 << tries);
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
+                        tries += 1;
+                    }
+                    answer => return answer,
+                }
+            }
+        };
+        tokio::spawn(task).await.expect("statements of ours do not panic")
     }
 
     /// Makes sure that notifications of the database reach the hub.

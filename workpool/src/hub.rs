@@ -1,12 +1,13 @@
 //! Wake-ups inside a process: what the database notified, and what this process did itself.
 //! Hints only: everybody who waits here polls as well.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use sqlx::PgPool;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::listener;
 use crate::store::Store;
@@ -18,7 +19,9 @@ pub(crate) enum Hint {
     Work(Arc<str>),
     /// Work of a pool has moved on, which somebody watches.
     Change(Arc<str>),
-    /// Anything: a cancel, a changed pool, a callback, a new connection.
+    /// Running work was canceled, or a callback is due.
+    Signal,
+    /// Anything: a changed pool, a new connection.
     Any,
 }
 
@@ -28,6 +31,7 @@ impl Hint {
         match (payload.get(..1), payload.get(1..)) {
             (Some("+"), Some(pool)) => Self::Work(pool.into()),
             (Some("="), Some(pool)) if !pool.is_empty() => Self::Change(pool.into()),
+            (Some("!"), _) => Self::Signal,
             _ => Self::Any,
         }
     }
@@ -43,7 +47,7 @@ impl Hint {
 pub(crate) struct Hub {
     hints: broadcast::Sender<Hint>,
     /// Pools in which a worker of this process could start something at once.
-    ready: Mutex<HashSet<Arc<str>>>,
+    ready: Mutex<HashMap<Arc<str>, HashSet<Uuid>>>,
     listener: OnceLock<JoinHandle<()>>,
 }
 
@@ -67,15 +71,18 @@ impl Hub {
     /// Whether a worker of this process takes work of the pool at once, so that the database need
     /// not notify anybody.
     pub(crate) fn is_ready(&self, pool: &str) -> bool {
-        self.ready.lock().expect("no code panics with this lock").contains(pool)
+        self.ready.lock().expect("no code panics with this lock").contains_key(pool)
     }
 
-    pub(crate) fn set_ready(&self, pool: &Arc<str>, ready: bool) {
+    pub(crate) fn set_ready(&self, pool: &Arc<str>, worker: Uuid, ready: bool) {
         let mut pools = self.ready.lock().expect("no code panics with this lock");
         if ready {
-            pools.insert(Arc::clone(pool));
-        } else {
-            pools.remove(pool);
+            pools.entry(Arc::clone(pool)).or_default().insert(worker);
+        } else if let Some(workers) = pools.get_mut(pool) {
+            workers.remove(&worker);
+            if workers.is_empty() {
+                pools.remove(pool);
+            }
         }
     }
 
@@ -114,6 +121,7 @@ mod tests {
     fn payloads_are_hints_and_garbage_means_anything() {
         assert_eq!(Hint::parse("+email"), Hint::Work("email".into()));
         assert_eq!(Hint::parse("=email"), Hint::Change("email".into()));
+        assert_eq!(Hint::parse("!"), Hint::Signal);
         for garbage in ["", "=", "~", "ü", "anything"] {
             assert_eq!(Hint::parse(garbage), Hint::Any);
         }

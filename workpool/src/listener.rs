@@ -42,14 +42,24 @@ async fn session(
     let mut listener = connect(options, store).await?;
     backoff.succeeded();
     hint(hub, Hint::Any);
+    hint(hub, Hint::Signal);
+    let mut pinged = false;
     loop {
-        match timeout(QUIET, listener.try_recv()).await {
-            Ok(Ok(Some(note))) if note.payload() == PING => {}
-            Ok(Ok(Some(note))) => hint(hub, Hint::parse(note.payload())),
-            // The connection was lost.
-            Ok(Ok(None)) => return Ok(()),
+        let patience = if pinged { ANSWER } else { QUIET };
+        match timeout(patience, listener.try_recv()).await {
+            Ok(Ok(Some(note))) => {
+                pinged = false;
+                if note.payload() != PING {
+                    hint(hub, Hint::parse(note.payload()));
+                }
+            }
+            Ok(Ok(None)) => return Err(broken("the connection was lost")),
             Ok(Err(error)) => return Err(error),
-            Err(_) => ping(&mut listener, store).await?,
+            Err(_) if pinged => return Err(broken("notifications do not arrive")),
+            Err(_) => {
+                ping(&mut listener, store).await?;
+                pinged = true;
+            }
         }
         if hub.strong_count() == 0 {
             return Ok(());
@@ -72,14 +82,17 @@ async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListe
     Ok(listener)
 }
 
-/// A notification to itself, and its arrival.
+fn broken(why: &str) -> sqlx::Error {
+    sqlx::Error::Protocol(why.into())
+}
+
+/// Sends a notification to itself, which has to arrive.
 async fn ping(listener: &mut PgListener, store: &Store) -> SqlResult<()> {
     let sent = sqlx::query("SELECT pg_notify($1, $2)")
         .bind(store.channel())
         .bind(PING)
         .execute(&mut *listener);
-    let late = || sqlx::Error::Protocol("no answer in time".into());
-    timeout(ANSWER, sent).await.map_err(|_| late())?.map(drop)
+    timeout(ANSWER, sent).await.map_err(|_| broken("no answer in time"))?.map(drop)
 }
 
 #[cfg(test)]

@@ -178,7 +178,7 @@ impl Changes {
                     Hint::Change(changed) if pool.as_deref().is_none_or(|p| p == &*changed) => {
                         return;
                     }
-                    Hint::Any => return,
+                    Hint::Any | Hint::Signal => return,
                     _ => {}
                 }
             }

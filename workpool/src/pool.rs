@@ -2,6 +2,7 @@
 
 use futures_core::Stream;
 
+use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::function::{Pool, check_pool_name};
 use crate::handle::Workpool;
@@ -27,9 +28,9 @@ pub struct PoolStats {
     pub paused: bool,
     /// Items that run now.
     pub running: u64,
-    /// Items that are due and wait.
+    /// Items that are due and wait, counted up to 100,000.
     pub backlog: u64,
-    /// Items that wait for their time, or for the end of a backoff.
+    /// Items that wait for their time, or for the end of a backoff, counted up to 100,000.
     pub scheduled: u64,
     /// Attempts that finished in the last minute.
     pub completed: u64,
@@ -131,8 +132,15 @@ impl PoolHandle {
     }
 
     async fn change(&self, limit: Option<u32>, paused: Option<bool>) -> Result<()> {
-        let mut conn = self.workpool.db().acquire().await?;
-        let found = self.workpool.store().resize(&mut conn, &self.name, limit, paused).await?;
+        let name = self.name.clone();
+        let resize = move |workpool: Workpool| -> BoxFuture<'static, Result<bool>> {
+            let name = name.clone();
+            Box::pin(async move {
+                let mut conn = workpool.db().acquire().await?;
+                Ok(workpool.store().resize(&mut conn, &name, limit, paused).await?)
+            })
+        };
+        let found = self.workpool.transact(resize).await?;
         self.known(found)?;
         self.workpool.hub().send(Hint::Any);
         Ok(())

@@ -11,7 +11,7 @@ use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::hub::Hint;
-use crate::store::{BEGIN, NewWork, Store, Timestamp, lost_connection};
+use crate::store::{BEGIN, NewWork, Store, Timestamp, is_transient};
 use crate::telemetry;
 
 /// Something to enqueue with: a [`Workpool`], a [`Within`], an [`ActionCtx`](crate::ActionCtx) or
@@ -129,7 +129,7 @@ impl Workpool {
     async fn write_confirmed(&self, items: &[NewWork], notify: bool) -> Result<()> {
         let mut conn = self.db().acquire().await?;
         let mut lost = match self.write_alone(&mut conn, items, notify).await {
-            Err(Error::Database(error)) if lost_connection(&error) => error,
+            Err(Error::Database(error)) if is_transient(&error) => error,
             answer => return answer,
         };
         drop(conn);
@@ -139,7 +139,7 @@ impl Workpool {
             match self.write_again(&mut conn, items, notify).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => break,
-                Err(Error::Database(error)) if lost_connection(&error) => lost = error,
+                Err(Error::Database(error)) if is_transient(&error) => lost = error,
                 Err(error) => return Err(error),
             }
         }

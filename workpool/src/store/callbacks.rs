@@ -122,7 +122,7 @@ impl Store {
             .map(drop)
     }
 
-    /// Whether a callback is still ours, once whatever transaction has it locked is over.
+    /// Whether a callback is still ours; an error while some transaction has it locked.
     pub(crate) async fn held_callback(
         &self,
         conn: &mut PgConnection,

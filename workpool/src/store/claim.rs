@@ -23,6 +23,20 @@ pub(crate) struct Ask<'a> {
     pub(crate) asleep: bool,
 }
 
+/// What waits in a pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due {
+    /// Until the next item is due; zero: now.
+    pub(crate) wait: Duration,
+    /// How many are due, up to `MANY`.
+    pub(crate) items: i64,
+}
+
+impl Due {
+    /// Beyond this nobody counts.
+    pub(crate) const MANY: i64 = 100;
+}
+
 /// A work item that is ours, with all that it takes to run it.
 #[derive(Debug)]
 pub(crate) struct Claimed {
@@ -109,28 +123,35 @@ impl Store {
     ) -> SqlResult<Vec<Uuid>> {
         let mut tx = conn.begin_with(BEGIN).await?;
         sqlx::query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
-        let released = sqlx::query_scalar(self.sql().release_unknown.clone())
+        let released: Vec<(Uuid, bool)> = sqlx::query_as(self.sql().release_unknown.clone())
             .bind(worker)
             .bind(in_hand)
             .fetch_all(&mut *tx)
             .await?;
+        // Whoever canceled one of them was told that it runs; it waits again now, so it ends.
+        let canceled: Vec<_> = released.iter().filter(|row| row.1).map(|row| row.0).collect();
+        if !canceled.is_empty() {
+            self.cancel(&mut tx, &canceled).await?;
+        }
         tx.commit().await?;
-        Ok(released)
+        Ok(released.into_iter().map(|row| row.0).collect())
     }
 
-    /// How long until the next item of each pool is due; pools without one are absent.
+    /// What waits in each pool; pools with nothing for us are absent.
     pub(crate) async fn due(
         &self,
         conn: &mut PgConnection,
         pools: &[&str],
         functions: &[&str],
-    ) -> SqlResult<Vec<(String, Duration)>> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(self.sql().due.clone())
+    ) -> SqlResult<Vec<(String, Due)>> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(self.sql().due.clone())
             .bind(pools)
             .bind(functions)
+            .bind(Due::MANY)
             .fetch_all(conn)
             .await?;
         let wait = |us: i64| Duration::from_micros(us.max(0).unsigned_abs());
-        Ok(rows.into_iter().map(|(pool, us)| (pool, wait(us))).collect())
+        let due = |(pool, us, items)| (pool, Due { wait: wait(us), items });
+        Ok(rows.into_iter().map(due).collect())
     }
 }

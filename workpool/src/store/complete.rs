@@ -104,8 +104,8 @@ impl Store {
             .await
     }
 
-    /// Whether an attempt is still ours. Waits for whatever transaction has it locked, so that
-    /// after a lost answer to COMMIT this is final: gone means committed or superseded.
+    /// Whether an attempt is still ours; an error while some transaction has it locked. So after a
+    /// lost answer to COMMIT an answer is final: gone means committed or superseded.
     pub(crate) async fn held(
         &self,
         conn: &mut PgConnection,
@@ -118,7 +118,20 @@ impl Store {
         Ok(row.await?.is_some())
     }
 
-    /// Like `held`, and keeps it ours until the end of the transaction.
+    /// Whether an attempt is ours as things stand.
+    pub(crate) async fn current(
+        &self,
+        conn: &mut PgConnection,
+        id: Uuid,
+        worker: Uuid,
+        fence: i32,
+    ) -> SqlResult<bool> {
+        let sql = self.sql().current.clone();
+        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
+        Ok(row.await?.is_some())
+    }
+
+    /// Like `current`, and keeps it ours until the end of the transaction.
     pub(crate) async fn owned(
         &self,
         conn: &mut PgConnection,

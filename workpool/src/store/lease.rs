@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::claim::policy;
 use super::time::micros;
-use super::{BEGIN, SqlResult, Store};
+use super::{BEGIN, SqlResult, Store, Timestamp};
 use crate::retry::RetryPolicy;
 
 /// A worker as it registers.
@@ -49,6 +49,15 @@ impl FromRow<'_, PgRow> for Abandoned {
             retry: policy(row)?,
         })
     }
+}
+
+/// The lease of a worker as the database sees it.
+#[derive(Debug, FromRow)]
+pub(crate) struct LeaseRow {
+    pub(crate) id: Uuid,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) dead: bool,
+    pub(crate) expired: bool,
 }
 
 /// One step of the walk over all work.
@@ -105,9 +114,22 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Marks workers whose lease has run out as dead, and names those to recover.
-    pub(crate) async fn bury(&self, conn: &mut PgConnection, worker: Uuid) -> SqlResult<Vec<Uuid>> {
-        sqlx::query_scalar(self.sql().bury.clone()).bind(worker).fetch_all(conn).await
+    /// The leases of all other workers.
+    pub(crate) async fn leases(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+    ) -> SqlResult<Vec<LeaseRow>> {
+        sqlx::query_as(self.sql().leases.clone()).bind(worker).fetch_all(conn).await
+    }
+
+    /// Marks those of these workers whose lease has run out as dead, and names all to recover.
+    pub(crate) async fn bury(
+        &self,
+        conn: &mut PgConnection,
+        silent: &[Uuid],
+    ) -> SqlResult<Vec<Uuid>> {
+        sqlx::query_scalar(self.sql().bury.clone()).bind(silent).fetch_all(conn).await
     }
 
     /// Locks a part of what a dead worker held.

@@ -47,6 +47,12 @@ impl Store {
         Ok(())
     }
 
+    /// Refuses a schema that is not of this program's version.
+    pub(crate) async fn require_version(&self, conn: &mut PgConnection) -> Result<()> {
+        let found = self.version(conn).await?.unwrap_or(0);
+        if found < KNOWN { Err(Error::SchemaTooOld { found, known: KNOWN }) } else { Ok(()) }
+    }
+
     /// The version of the schema in the database, if there is one.
     async fn version(&self, conn: &mut PgConnection) -> Result<Option<i32>> {
         let ledger = format!("{}.migrations", self.schema());

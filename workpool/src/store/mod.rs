@@ -25,16 +25,18 @@ use sqlx::postgres::PgConnection;
 use crate::error::{Error, Result};
 
 pub(crate) use callbacks::RawCallback;
-pub(crate) use claim::{Ask, Claimed};
+pub(crate) use claim::{Ask, Claimed, Due};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
-pub(crate) use lease::{Abandoned, Registration};
+pub(crate) use lease::{Abandoned, LeaseRow, Registration};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
-pub(crate) use sqlstate::{is_locked, is_refusal, is_transient, lost_connection, may_rerun};
+pub(crate) use sqlstate::{
+    conflicts, is_locked, is_refusal, is_transient, lost_connection, may_rerun,
+};
 use statements::Statements;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;

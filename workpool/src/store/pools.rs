@@ -57,14 +57,15 @@ impl Store {
         limit: Option<u32>,
         paused: Option<bool>,
     ) -> SqlResult<bool> {
-        let row = sqlx::query(self.sql().resize.clone())
+        let mut tx = conn.begin_with(BEGIN).await?;
+        let done = sqlx::query(self.sql().resize.clone())
             .bind(pool)
             .bind(limit.map(i64::from))
             .bind(paused)
-            .bind(self.channel())
-            .fetch_optional(conn)
+            .execute(&mut *tx)
             .await?;
-        Ok(row.is_some())
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Changes how much is logged. False: no such pool.

@@ -83,6 +83,17 @@ impl Store {
             .map(drop)
     }
 
+    /// Lowers all our grants to what still runs.
+    pub(crate) async fn give_back_all(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        running: &[Uuid],
+    ) -> SqlResult<()> {
+        let sql = self.sql().give_back_all.clone();
+        sqlx::query(sql).bind(worker).bind(running).execute(conn).await.map(drop)
+    }
+
     /// All pools of a worker, in one round trip.
     pub(crate) async fn sync(
         &self,

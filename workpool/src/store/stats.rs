@@ -17,6 +17,15 @@ pub(crate) struct Counters {
     pub(crate) stopped: i64,
 }
 
+impl Counters {
+    pub(crate) const fn add(&mut self, more: Self) {
+        self.succeeded += more.succeeded;
+        self.failed += more.failed;
+        self.retries += more.retries;
+        self.stopped += more.stopped;
+    }
+}
+
 /// The numbers of a pool over a window, and its present state.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub(crate) struct PoolCounts {
@@ -76,23 +85,29 @@ impl Store {
             .map(drop)
     }
 
-    /// The numbers of pools since a time; none: over the last minute.
+    /// The numbers of pools over a window; none: over the last minute.
     pub(crate) async fn stats(
         &self,
         conn: &mut PgConnection,
         pools: &[&str],
-        since: Option<Timestamp>,
+        window: Option<(Timestamp, Timestamp)>,
     ) -> SqlResult<Vec<PoolCounts>> {
-        sqlx::query_as(self.sql().stats.clone()).bind(pools).bind(since).fetch_all(conn).await
+        let (since, until) = window.unzip();
+        sqlx::query_as(self.sql().stats.clone())
+            .bind(pools)
+            .bind(since)
+            .bind(until)
+            .fetch_all(conn)
+            .await
     }
 
-    /// Of these pools, those whose window is over and that nobody else reports: with its begin.
+    /// Of these pools, those whose window is over and that nobody else reports: with its begin and end.
     pub(crate) async fn elect_report(
         &self,
         conn: &mut PgConnection,
         pools: &[&str],
         window_s: f64,
-    ) -> SqlResult<Vec<(String, Timestamp)>> {
+    ) -> SqlResult<Vec<(String, Timestamp, Timestamp)>> {
         let sql = self.sql().elect_report.clone();
         sqlx::query_as(sql).bind(pools).bind(window_s).fetch_all(conn).await
     }

@@ -7,6 +7,8 @@ use sqlx::SqlStr;
 use crate::error::{Error, Result};
 use crate::function::Function;
 use crate::handle::Workpool;
+use crate::hub::Hint;
+use crate::payload::Storable;
 
 /// The most items that are looked at.
 const LIMIT: i64 = 10_000;
@@ -21,7 +23,7 @@ pub async fn enqueued<F: Function>(workpool: &Workpool) -> Result<Vec<F::Args>> 
     let rows = workpool.store().waiting(&mut conn, LIMIT).await?;
     let of_function = rows.iter().filter(|row| row.function == F::SPEC.name);
     let decode = |json: &str| {
-        serde_json::from_str(json).map_err(|source| Error::Undecodable {
+        F::Args::from_json(json).map_err(|source| Error::Undecodable {
             what: "arguments",
             expected: std::any::type_name::<F::Args>(),
             source,
@@ -43,7 +45,7 @@ pub async fn assert_enqueued<F: Function>(workpool: &Workpool, like: impl Fn(&F:
         Ok(all) => all,
         Err(error) => panic!("cannot look at what was enqueued: {error}"),
     };
-    let shown = all.iter().map(|args| serde_json::to_string(args).unwrap_or_default());
+    let shown = all.iter().map(|args| F::Args::to_json(args).unwrap_or_default());
     assert!(
         all.iter().any(like),
         "no work of `{}` is like that; there is: {}",
@@ -63,7 +65,8 @@ pub async fn advance(workpool: &Workpool, time: Duration) -> Result<()> {
     let mut conn = workpool.db().acquire().await?;
     let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     workpool.store().advance(&mut conn, ms).await?;
-    workpool.hub().send(crate::hub::Hint::Any);
+    workpool.hub().send(Hint::Any);
+    workpool.hub().send(Hint::Signal);
     Ok(())
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64) {
 pub(crate) async fn changed(shared: &Shared, pool: &Arc<str>) {
     shared.workpool.hub().send(Hint::Change(Arc::clone(pool)));
     if shared.is_watched(pool)
-        && let Ok(mut conn) = shared.control.acquire().await
+        && let Ok(mut conn) = shared.control().await
     {
         // After the commit, never in it: transactions that notify commit one at a time. Only a
         // hint: watchers poll as well.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::guard;
 use super::shared::Shared;
 use super::transaction::{self, CallbackFn, Job, Tried};
 use crate::failure::{Advice, Failure, FailureKind};
@@ -19,6 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Callbacks in hand beyond which further ones are left to whoever has room.
 const IN_HAND: usize = 1000;
+
+/// Between looks while there are more than there are places, and while one is locked.
+const AGAIN: Duration = Duration::from_millis(2);
+const LOCKED: Duration = Duration::from_millis(50);
 
 /// The callbacks that a statement which ends work may claim for this worker.
 pub(crate) fn at_once(shared: &Shared, resent: bool) -> Vec<&'static str> {
@@ -45,24 +50,31 @@ pub(crate) async fn run(
     done: CancellationToken,
 ) {
     let permits = Arc::new(Semaphore::new(shared.settings.callbacks as usize));
-    let known = shared.registry.names(true);
+    // Also those that are no callbacks: a row that names one is parked, not left for ever.
+    let known = [shared.registry.names(true), shared.registry.names(false)].concat();
     let mut hints = shared.workpool.hub().subscribe();
     let mut backoff = shared.backoff("callbacks");
     let mut look_at = Instant::now();
     loop {
-        tokio::select! {
-            biased;
+        // A place first: then whatever comes, from here or from the table, can start.
+        let permit = tokio::select! {
             () = done.cancelled() => break,
-            Some(callback) = inbox.recv() => {
-                let permit = Arc::clone(&permits).acquire_owned().await;
-                start(&shared, callback, permit.expect("it is never closed"));
+            permit = Arc::clone(&permits).acquire_owned() => permit.expect("it is never closed"),
+        };
+        let looks = !known.is_empty() && !shared.stop.is_cancelled();
+        tokio::select! {
+            () = done.cancelled() => break,
+            // Not while the table is due: rows in it would wait for ever behind what ends here.
+            Some(callback) = inbox.recv(), if !looks || Instant::now() < look_at => {
+                start(&shared, callback, permit);
             }
             hint = next_hint(&mut hints) => {
-                if hint == Hint::Any {
+                if matches!(hint, Hint::Any | Hint::Signal) {
                     look_at = Instant::now();
                 }
             }
-            () = sleep_until(look_at), if !known.is_empty() && !shared.stop.is_cancelled() => {
+            () = sleep_until(look_at), if looks => {
+                drop(permit);
                 let wait = match look(&shared, &permits, &known).await {
                     Ok(wait) => {
                         backoff.succeeded();
@@ -90,10 +102,10 @@ async fn look(
 ) -> SqlResult<Duration> {
     let free = permits.available_permits();
     if free == 0 {
-        return Ok(Duration::from_millis(20));
+        return Ok(AGAIN);
     }
     let limit = i64::try_from(free).unwrap_or(i64::MAX);
-    let mut conn = shared.control.acquire().await?;
+    let mut conn = shared.control().await?;
     if shared.callbacks_uncertain.swap(false, Ordering::AcqRel) {
         // What is marked as ours and that we do not know. A callback that is being handed over just
         // now may be among it: then its fence lets only one of two runs take effect.
@@ -101,24 +113,29 @@ async fn look(
         shared.store().release_callbacks(&mut conn, shared.worker, &in_hand).await?;
     }
     let claimed = shared.store().claim_callbacks(&mut conn, shared.worker, known, limit).await?;
-    let full = claimed.len() >= free;
+    let (none, full) = (claimed.is_empty(), claimed.len() >= free);
     for callback in claimed {
         shared.callbacks_in_hand().insert(callback.id);
         let permit = Arc::clone(permits).acquire_owned().await.expect("it is never closed");
         start(shared, callback, permit);
     }
     if full {
-        return Ok(Duration::ZERO);
+        return Ok(AGAIN);
     }
     let next = shared.store().next_callback(&mut conn, known).await?;
-    Ok(next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll)))
+    let next = next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll));
+    // What is due and could not be claimed, somebody has locked.
+    Ok(if none { next.max(LOCKED) } else { next })
 }
 
 fn start(shared: &Arc<Shared>, callback: RawCallback, permit: OwnedSemaphorePermit) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let _permit = permit;
-        execute(&shared, &callback).await;
+        // A panic that gets here came from a destructor; what it left marked as ours is released.
+        if guard::caught(execute(&shared, &callback)).await.is_err() {
+            shared.callbacks_uncertain.store(true, Ordering::Release);
+        }
         shared.callbacks_in_hand().remove(&callback.id);
     });
 }
@@ -146,7 +163,7 @@ async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Op
     let attempt = shared.attempt(callback.id, (callback.attempt, callback.fence), canceled);
     let job = Job::Callback(callback, run);
     match transaction::repeat(shared, &attempt, job, None).await {
-        Tried::Committed(..) | Tried::Superseded | Tried::Aborted => None,
+        Tried::Committed(..) | Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => None,
         Tried::Failed(failure) | Tried::Again(failure) => Some(failure),
     }
 }
@@ -174,16 +191,16 @@ async fn put_back(
     let key = (callback.id, callback.fence);
     let error = failure.clone().with_attempt(callback.attempt).to_json();
     let mut backoff = shared.backoff("callback to put back");
-    while !shared.lease.lost.is_cancelled() && !shared.abort.is_cancelled() {
+    while !shared.cut.is_cancelled() {
         let put = async {
-            let mut conn = shared.control.acquire().await?;
+            let mut conn = shared.control().await?;
             shared.store().retry_callback(&mut conn, shared.worker, key, delay, &error).await
         };
         match put.await {
             Ok(()) => {
                 backoff.succeeded();
                 // It may be due before the next look.
-                return shared.workpool.hub().send(Hint::Any);
+                return shared.workpool.hub().send(Hint::Signal);
             }
             Err(error) => tokio::time::sleep(backoff.failed(&error)).await,
         }

@@ -72,6 +72,10 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
                 }
                 Err(error) => error,
             };
+            if shared.connections.ending.is_closed() {
+                // The worker has ended; recovery does the rest.
+                return Vec::new();
+            }
             let alone = ends.len() == 1;
             if !is_locked(&error) && !is_refusal(&error) {
                 // Whether it took effect is not known; the fence makes it safe to send again.

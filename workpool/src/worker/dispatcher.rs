@@ -46,6 +46,9 @@ pub(crate) struct Dispatcher {
     reconcile_at: Instant,
     /// Nothing is started before that was done.
     uncertain: bool,
+    /// When to look at all pools, whatever they say.
+    poll_at: Instant,
+    /// Not before that, so that one look serves many.
     peek_at: Instant,
     backoff: Backoff,
 }
@@ -54,7 +57,7 @@ pub(crate) struct Dispatcher {
 const RECONCILE: Duration = Duration::from_mins(1);
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// Between the last work of a pool and the look at what is due next.
+/// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
 
 impl Dispatcher {
@@ -68,6 +71,7 @@ impl Dispatcher {
             pools: HashMap::new(),
             reconcile_at: Instant::now() + RECONCILE,
             uncertain: false,
+            poll_at: Instant::now(),
             peek_at: Instant::now(),
         }
     }
@@ -91,7 +95,7 @@ impl Dispatcher {
             }
         }
         for pool in self.pools.values() {
-            self.shared.workpool.hub().set_ready(&pool.name, false);
+            self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, false);
         }
     }
 
@@ -118,7 +122,6 @@ impl Dispatcher {
             Event::Freed { pool, items } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
                     pool.freed(items);
-                    self.shared.workpool.hub().set_ready(&pool.name, pool.is_ready());
                 }
             }
             Event::Synced(rows) => self.synced(rows),
@@ -130,10 +133,11 @@ impl Dispatcher {
             Hint::Work(name) => match self.pools.get_mut(name) {
                 Some(pool) => pool.wake(),
                 // A pool that was just created.
-                None => self.shared.sync_now.notify_one(),
+                None if self.shared.settings.serves(name) => self.shared.sync_now.notify_one(),
+                None => {}
             },
-            Hint::Any => self.pools.values_mut().for_each(PoolState::wake),
-            Hint::Change(_) => {}
+            Hint::Any => self.poll_at = Instant::now(),
+            Hint::Signal | Hint::Change(_) => {}
         }
     }
 
@@ -142,10 +146,8 @@ impl Dispatcher {
         self.pools.retain(|name, pool| pool.running > 0 || !gone(name));
         for row in rows {
             let name: Arc<str> = row.pool.as_str().into();
-            let pool = self.pools.entry(name).or_insert_with_key(|name| {
-                self.peek_at = Instant::now();
-                PoolState::new(Arc::clone(name))
-            });
+            let new = |name: &Arc<str>| PoolState::new(Arc::clone(name));
+            let pool = self.pools.entry(name).or_insert_with_key(new);
             pool.synced(&row);
         }
     }
@@ -156,19 +158,19 @@ impl Dispatcher {
             return Ok(false);
         }
         let shared = Arc::clone(&self.shared);
-        let mut conn = shared.control.acquire().await?;
+        let mut conn = shared.control().await?;
         if self.uncertain || Instant::now() >= self.reconcile_at {
             self.reconcile(&mut conn).await?;
         }
         self.make_room(&mut conn).await?;
+        let now = Instant::now();
+        let wanted = now >= self.peek_at && self.pools.values().any(|pool| pool.wants_look(now));
+        // Before the claim, which a busy pool may have something for every time.
+        let due = if wanted || now >= self.poll_at { self.peek(&mut conn).await? } else { false };
         self.take_slots(&mut conn).await?;
-        if self.claim(&mut conn).await? {
-            return Ok(true);
-        }
-        if Instant::now() >= self.peek_at {
-            return self.peek(&mut conn).await;
-        }
-        Ok(false)
+        // To get here may have taken a while.
+        let claimed = self.shared.lease.is_valid() && self.claim(&mut conn).await?;
+        Ok(due || claimed)
     }
 
     /// After a claim without an answer: hands back what is marked as ours and was never entered.
@@ -263,37 +265,64 @@ impl Dispatcher {
         let Some(pool) = self.pools.get_mut(name) else { return };
         let last = rows.last().map(|row| row.run_at);
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        if pool.claimed(found, asked, last, asleep, now) {
-            self.peek_at = self.peek_at.min(now + SOON);
-        }
-        self.shared.workpool.hub().set_ready(name, pool.is_ready());
+        pool.claimed(found, asked, last, asleep, now);
         for row in rows {
             executor::start(&self.shared, row, Arc::clone(name));
         }
     }
 
-    /// Asks all pools with room when their next item is due. True: some are now.
+    /// Asks the pools that want it, and now and then all, what is due. True: there is something to
+    /// do.
     async fn peek(&mut self, conn: &mut PgConnection) -> SqlResult<bool> {
-        let names: Vec<_> = self.pools.values().map(|p| Arc::clone(&p.name)).collect();
-        let names: Vec<_> = names.iter().map(|name| &**name).collect();
-        let due = self.shared.store().due(conn, &names, &self.functions).await?;
         let now = Instant::now();
-        self.peek_at = now + self.shared.settings.poll;
+        let all = now >= self.poll_at;
+        let asked = self.pools.values().filter(|pool| all || pool.wants_look(now));
+        let names: Vec<_> = asked.map(|pool| Arc::clone(&pool.name)).collect();
+        let asked: Vec<_> = names.iter().map(|name| &**name).collect();
+        let due = self.shared.store().due(conn, &asked, &self.functions).await?;
         let due: HashMap<_, _> = due.into_iter().collect();
+        let now = Instant::now();
+        self.peek_at = now + SOON;
+        if all {
+            self.poll_at = now + self.shared.settings.poll;
+        }
         let mut any = false;
-        for pool in self.pools.values_mut() {
-            any |= pool.peeked(due.get(&*pool.name).copied(), now);
+        for name in &names {
+            if let Some(pool) = self.pools.get_mut(name) {
+                any |= pool.peeked(due.get(&**name), now);
+            }
         }
         Ok(any)
     }
 
+    /// Tells this process for which pools it need not notify others.
+    fn publish(&mut self) {
+        let all_functions = self.shared.settings.runs_all();
+        let lease = self.shared.lease.is_valid();
+        for pool in self.pools.values_mut() {
+            let ready = all_functions && lease && pool.is_ready();
+            if pool.published != ready {
+                pool.published = ready;
+                self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, ready);
+            }
+        }
+    }
+
     /// Sleeps until something happens or is due.
     async fn wait(&mut self) {
+        self.publish();
         let now = Instant::now();
-        let due = self.pools.values().filter_map(|pool| pool.next_look(now)).min();
+        let look = |pool: &PoolState| {
+            pool.wants_look(now)
+                .then_some(self.peek_at)
+                .into_iter()
+                .chain(pool.next_look(now))
+                .min()
+        };
+        let due = self.pools.values().filter_map(look).min();
         // While the lease may have run out, look again soon whether it has been renewed.
         let at = if self.shared.lease.is_valid() {
-            due.map_or(self.peek_at, |due| due.min(self.peek_at))
+            due.map_or(self.poll_at, |due| due.min(self.poll_at))
         } else {
             now + Duration::from_millis(20)
         };

@@ -108,7 +108,7 @@ pub(crate) async fn send(
     resent: bool,
 ) -> SqlResult<Sent> {
     let (store, worker) = (shared.store(), shared.worker);
-    let mut conn = shared.ending.acquire().await?;
+    let mut conn = shared.connections.ending.acquire().await?;
     match step {
         Step::Retry => {
             let retried: Vec<_> = ends.iter().filter_map(retried).collect();

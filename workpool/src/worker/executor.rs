@@ -1,7 +1,7 @@
 //! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. One
 //! task an item; nothing of the user's runs in the tasks of the worker.
 
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
@@ -25,9 +25,28 @@ pub(crate) struct Item {
     pub(crate) pool: Arc<str>,
     pub(crate) canceled: CancellationToken,
     pub(crate) started: Instant,
+    announced: Once,
 }
 
 impl Item {
+    fn fields(&self) -> AttemptFields<'_> {
+        AttemptFields {
+            work_id: self.row.id,
+            pool: &self.pool,
+            function: &self.row.function,
+            attempt: self.row.attempt,
+        }
+    }
+
+    /// Its function is entered now: for the first time, if its transaction is run again.
+    pub(crate) fn entered(&self, shared: &Shared) {
+        self.announced.call_once(|| {
+            let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
+            let lag_ms = self.row.lag_ms.saturating_add(here);
+            telemetry::started(&shared.log(&self.pool), self.fields(), lag_ms);
+        });
+    }
+
     /// The number of the attempt, for people, and of the claim, for the fence.
     pub(crate) const fn key(&self) -> (i32, i32) {
         (self.row.attempt, self.row.fence)
@@ -49,19 +68,16 @@ impl Item {
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
     let canceled = shared.take_in_hand(&row);
-    let item = Item { row, pool, canceled, started: Instant::now() };
-    let fields = AttemptFields {
-        work_id: item.row.id,
-        pool: &item.pool,
-        function: &item.row.function,
-        attempt: item.row.attempt,
-    };
-    let span = telemetry::attempt_span(fields);
+    let item = Item { row, pool, canceled, started: Instant::now(), announced: Once::new() };
+    let span = telemetry::attempt_span(item.fields());
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
     tracker.spawn(
         async move {
-            if let Some(verdict) = execute(&shared, &item).await {
+            // A panic that gets here came from a destructor. If the end is written, this one is
+            // refused by its fence.
+            let verdict = guard::caught(execute(&shared, &item)).await;
+            if let Some(verdict) = verdict.unwrap_or_else(|panic| Some(Verdict::Failed(panic))) {
                 // The completer outlives all attempts.
                 let _ = shared.ends.send(item.end(verdict));
             }
@@ -83,17 +99,11 @@ async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
         telemetry::released(item.row.id, "the lease of this worker may have run out");
         return Some(Verdict::Release);
     }
-    let fields = AttemptFields {
-        work_id: item.row.id,
-        pool: &item.pool,
-        function: &item.row.function,
-        attempt: item.row.attempt,
-    };
-    telemetry::started(&shared.log(&item.pool), fields, item.row.lag_ms);
     match entry.handler {
         Handler::Action(run) => {
             let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
             let ctx = ActionCtx { attempt };
+            item.entered(shared);
             let body = async { run(&ctx, &item.row.args).await };
             let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
             Some(action_verdict(ran, item.row.retry, item.row.attempt))

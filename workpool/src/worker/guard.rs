@@ -28,27 +28,38 @@ pub(crate) async fn run<T>(
     limit: Option<Duration>,
     abort: &CancellationToken,
 ) -> Ran<T> {
-    let mut body = pin!(body);
-    let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(returned)) => Poll::Ready(Ran::Returned(returned)),
-        Err(panic) => Poll::Ready(Ran::Dropped(panicked(&*panic))),
-    });
+    let mut body = Box::pin(caught(body));
     let timed_out = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let ran = tokio::select! {
         biased;
-        ran = caught => ran,
+        returned = &mut body => returned.map_or_else(Ran::Dropped, Ran::Returned),
         () = timed_out => {
             let text = format!("it took longer than its timeout of {limit:?}", limit = limit.unwrap_or_default());
             Ran::Dropped(Failure::new(FailureKind::Timeout, text))
         }
         () = abort.cancelled() => Ran::Aborted,
+    };
+    // What it had not finished with is dropped here, and may panic as well.
+    match catch_unwind(AssertUnwindSafe(|| drop(body))) {
+        Ok(()) => ran,
+        Err(panic) => Ran::Dropped(panicked(&*panic)),
     }
+}
+
+/// Polls a future to its end, or to its panic.
+pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
+    })
+    .await
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
@@ -73,6 +84,23 @@ mod tests {
         let ran = run(async { panics() }, None, &never()).await;
         let Ran::Dropped(failure) = ran else { panic!("not dropped") };
         assert_eq!((failure.kind(), failure.message()), (FailureKind::Panic, "panicked: number 7"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_destructor_is_caught_too() {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                panic!("in drop");
+            }
+        }
+        let body = async {
+            let _bomb = Bomb;
+            std::future::pending::<Result<(), Failure>>().await
+        };
+        let ran = run(body, Some(Duration::from_millis(1)), &never()).await;
+        let Ran::Dropped(failure) = ran else { panic!("not dropped") };
+        assert_eq!(failure.message(), "panicked: in drop");
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ pub(crate) fn start(shared: Arc<Shared>, stop: CancellationToken) -> std::thread
 }
 
 async fn beat(shared: &Shared, stop: &CancellationToken) {
-    let options = shared.control.connect_options();
+    let options = shared.connections.control.connect_options();
     let mut backoff = shared.backoff("heartbeat");
     let mut conn = None;
     while !stop.is_cancelled() {

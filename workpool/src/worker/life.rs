@@ -32,8 +32,10 @@ pub(crate) struct Life {
     beating: tokio_util::sync::DropGuard,
 }
 
+/// Between looks whether all tasks are alive.
+const WATCHED: Duration = Duration::from_millis(500);
 /// How long the last steps of a shutdown may take when the database does not answer.
-const LAST_STEPS: Duration = Duration::from_secs(5);
+pub(crate) const LAST_STEPS: Duration = Duration::from_secs(5);
 
 impl Life {
     /// Registers, and starts everything.
@@ -64,12 +66,22 @@ impl Life {
         })
     }
 
+    /// Resolves when the lease is lost, or when one of the tasks has ended that never should.
+    pub(crate) async fn over(&self) {
+        let tasks = [&self.dispatcher, &self.completer, &self.callbacks, &self.sync];
+        let tasks: Vec<_> = tasks.into_iter().chain(&self.housekeeping).collect();
+        let lost = &self.shared.lease.lost;
+        while !lost.is_cancelled() && !tasks.iter().any(|task| task.is_finished()) {
+            let _ = timeout(WATCHED, lost.cancelled()).await;
+        }
+    }
+
     /// Stops claiming, lets what runs end within the grace, writes every end, and only then lets
     /// go of the lease.
     pub(crate) async fn shut_down(mut self) {
         let shared = Arc::clone(&self.shared);
         shared.stop.cancel();
-        let _ = (&mut self.dispatcher).await;
+        let _ = timeout(LAST_STEPS, &mut self.dispatcher).await;
         shared.attempts.close();
         if timeout(shared.settings.grace, shared.attempts.wait()).await.is_err() {
             shared.abort.cancel();
@@ -82,6 +94,8 @@ impl Life {
     /// writes is refused, and it is not waited for.
     pub(crate) fn abandon(self) {
         self.shared.stop.cancel();
+        self.shared.cut.cancel();
+        self.shared.lease.lost.cancel();
         self.shared.attempts.close();
         tokio::spawn(async move {
             self.shared.attempts.wait().await;
@@ -101,17 +115,18 @@ impl Life {
         for task in self.housekeeping {
             let _ = timeout(LAST_STEPS, task).await;
         }
-        // What cannot be handed back now is recovered when the lease runs out.
-        let _ = timeout(LAST_STEPS, let_go(&shared)).await;
+        // The lease lasts long enough for what is left to do.
         drop(self.beating);
         let heartbeat = self.heartbeat;
         let _ = tokio::task::spawn_blocking(move || heartbeat.join()).await;
+        // What cannot be handed back now is recovered when the lease runs out.
+        let _ = timeout(LAST_STEPS, let_go(&shared)).await;
     }
 }
 
 async fn register(shared: &Shared) -> Result<()> {
     let functions = shared.settings.functions(&shared.registry);
-    let mut conn = shared.control.acquire().await?;
+    let mut conn = shared.control().await?;
     let rows = shared.store().pools(&mut conn, None).await?;
     let pools: Vec<_> =
         rows.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
@@ -131,9 +146,12 @@ async fn let_go(shared: &Shared) -> SqlResult<()> {
         // That is for recovery, which has begun.
         return Ok(());
     }
-    let mut conn = shared.control.acquire().await?;
+    let mut conn = shared.control().await?;
     shared.store().release_callbacks(&mut conn, shared.worker, &[]).await?;
-    if shared.in_hand().is_empty() {
+    let in_hand = shared.in_hand();
+    // What nothing runs on any more, others can use.
+    shared.store().give_back_all(&mut conn, shared.worker, &in_hand).await?;
+    if in_hand.is_empty() {
         shared.store().release_unknown(&mut conn, shared.worker, &[]).await?;
         shared.store().deregister(&mut conn, shared.worker).await?;
     }

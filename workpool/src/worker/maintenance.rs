@@ -47,7 +47,7 @@ async fn round(
     minute: &mut Instant,
     warned: &mut BTreeSet<String>,
 ) -> SqlResult<()> {
-    let mut conn = shared.control.acquire().await?;
+    let mut conn = shared.control().await?;
     for _ in 0..ROUNDS {
         let pruned = shared.store().prune(&mut conn, i64::try_from(PRUNE).unwrap_or(1)).await?;
         if pruned < PRUNE || shared.stop.is_cancelled() {
@@ -70,8 +70,8 @@ async fn report(shared: &Shared, conn: &mut PgConnection) -> SqlResult<()> {
     let served: Vec<_> =
         pools.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
     let window = shared.settings.report.as_secs_f64();
-    for (pool, since) in shared.store().elect_report(conn, &served, window).await? {
-        for counts in shared.store().stats(conn, &[&pool], Some(since)).await? {
+    for (pool, since, until) in shared.store().elect_report(conn, &served, window).await? {
+        for counts in shared.store().stats(conn, &[&pool], Some((since, until))).await? {
             telemetry::report(&shared.log(&pool.as_str().into()), &pool, &counts);
         }
     }

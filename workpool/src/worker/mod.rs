@@ -16,11 +16,13 @@ mod heartbeat;
 mod lease;
 mod life;
 mod maintenance;
+mod permits;
 mod pools;
 mod query;
 mod recovery;
 mod settings;
 mod shared;
+mod silence;
 mod sync;
 mod transaction;
 
@@ -28,11 +30,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::connections::Connections;
 use self::life::Life;
 use self::settings::Settings;
 use self::shared::{Parts, Shared};
@@ -120,17 +122,14 @@ struct Source {
     registry: Arc<Registry>,
     state: Arc<State>,
     settings: Arc<Settings>,
-    control: PgPool,
-    ending: PgPool,
-    bodies: PgPool,
+    connections: Connections,
     troubled: Arc<AtomicUsize>,
 }
 
 impl Source {
     fn parts(&self) -> Parts {
-        let Self { workpool, registry, state, settings, control, ending, bodies, troubled } =
-            self.clone();
-        Parts { workpool, registry, state, settings, control, ending, bodies, troubled }
+        let Self { workpool, registry, state, settings, connections, troubled } = self.clone();
+        Parts { workpool, registry, state, settings, connections, troubled }
     }
 }
 
@@ -139,14 +138,11 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
     settings.check()?;
     let registry = Registry::collect(false)?;
     registry.check_state(&state)?;
-    let (control, ending, bodies) = connections::open(&workpool, &settings);
     let source = Source {
+        connections: Connections::open(&workpool, &settings),
         registry: Arc::new(registry),
         state: Arc::new(state),
         settings: Arc::new(settings),
-        control,
-        ending,
-        bodies,
         troubled: Arc::default(),
         workpool,
     };
@@ -165,10 +161,9 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
 /// Ends the life when it is told to, and begins another whenever the lease was lost.
 async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: CancellationToken) {
     loop {
-        let lost = life.shared.lease.lost.clone();
         tokio::select! {
             () = stop.cancelled() => break,
-            () = lost.cancelled() => {}
+            () = life.over() => {}
         }
         life.abandon();
         let mut backoff = Backoff::counted("registration", Arc::clone(&source.troubled));
@@ -188,9 +183,7 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: Cancella
         now.set(&life);
     }
     life.shut_down().await;
-    source.control.close().await;
-    source.ending.close().await;
-    source.bodies.close().await;
+    source.connections.close(life::LAST_STEPS).await;
 }
 
 fn log_registry(source: &Source) {

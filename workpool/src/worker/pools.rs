@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::{Ask, Grant, PoolSync, Timestamp};
+use crate::store::{Ask, Due, Grant, PoolSync, Timestamp};
 
 /// The most items of one claim.
 const BATCH: i64 = 1000;
@@ -20,9 +20,10 @@ const QUIET: u32 = 10;
 /// How long a claim may skip what lies before the last claimed item: rows of late commits and dead
 /// entries of the index.
 const SKIP: Duration = Duration::from_secs(1);
-
 /// Between tries for an item that is due and could not be claimed.
 const LOCKED: Duration = Duration::from_millis(50);
+/// How long slots that were given back are left to those who wait for them.
+const YIELD: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts")]
@@ -37,11 +38,17 @@ pub(crate) struct PoolState {
     waiting: bool,
     max_parallelism: i64,
     paused: bool,
-    /// There may be due work.
+    /// There is due work, as far as is known.
     hot: bool,
+    /// Somebody ought to look what is due.
+    look: bool,
+    /// Due items that the last look counted, up to `Due::MANY`.
+    due: i64,
     /// No slots were free; ask again then, or when something changes.
     denied_until: Option<Instant>,
-    /// When the next item is due, as far as is known.
+    /// We have just made room for others.
+    yielded_until: Option<Instant>,
+    /// When the next item is due, or is worth a look.
     due_at: Option<Instant>,
     /// Where the claim begins to look, and until when it may.
     since: (Timestamp, Instant),
@@ -49,6 +56,8 @@ pub(crate) struct PoolState {
     asleep: bool,
     successes: VecDeque<Instant>,
     empty: u32,
+    /// What the hub has been told of `is_ready`.
+    pub(crate) published: bool,
 }
 
 impl PoolState {
@@ -63,39 +72,44 @@ impl PoolState {
             max_parallelism: 0,
             paused: false,
             hot: false,
+            look: true,
+            due: 0,
             denied_until: None,
+            yielded_until: None,
             due_at: None,
             since: (Timestamp::EPOCH, Instant::now()),
             asleep: true,
             successes: VecDeque::new(),
             empty: 0,
+            published: false,
         }
     }
 
-    /// There may be work, or slots.
+    /// There may be work, or room: a claim will show. Without a free slot somebody has to look
+    /// first, since only due work is a reason to ask for one.
     pub(crate) fn wake(&mut self) {
-        self.hot = true;
         self.denied_until = None;
+        self.empty = 0;
+        self.hot |= self.usable() > 0;
+        self.look |= !self.hot;
     }
 
     pub(crate) fn freed(&mut self, items: i64) {
         self.running -= items;
-        // With all slots in use nobody looked, and frozen slots may be taken anew now.
+        // Frozen slots may be taken anew now.
         self.denied_until = None;
     }
 
     /// Takes in the row of the database. What others want decides what we may keep.
     pub(crate) fn synced(&mut self, row: &PoolSync) {
-        let limit_changed =
-            self.max_parallelism != row.max_parallelism || self.paused != row.paused;
+        let changed = (self.max_parallelism, self.paused) != (row.max_parallelism, row.paused);
         self.max_parallelism = row.max_parallelism;
         self.paused = row.paused;
         self.frozen = row.frozen;
-        if let Some(granted) = row.granted {
-            self.granted = granted;
-        }
-        if limit_changed {
-            self.wake();
+        self.granted = row.granted.unwrap_or(0);
+        if changed {
+            self.denied_until = None;
+            self.look = true;
         }
         self.cap = (row.wanted_by_others > 0).then(|| self.share(row.other_claimants + 1));
     }
@@ -121,8 +135,7 @@ impl PoolState {
     pub(crate) fn gave_back(&mut self) {
         if let Some(keep) = self.surplus() {
             if keep < self.granted {
-                // Whoever waits takes them first.
-                self.denied_until = Some(Instant::now() + Duration::from_millis(200));
+                self.yielded_until = Some(Instant::now() + YIELD);
             }
             self.granted = keep;
             self.waiting = false;
@@ -136,18 +149,20 @@ impl PoolState {
         self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.running
     }
 
-    /// Whether it has work, probably, and no slot for it.
+    /// Whether it has due work, and no slot for it.
     pub(crate) fn is_needy(&self, now: Instant) -> bool {
-        self.is_hot(now)
+        let over = |until: Option<Instant>| until.is_none_or(|until| now >= until);
+        self.hot
             && !self.paused
-            && self.usable() <= 0
-            && (self.frozen || self.granted < self.max_parallelism)
-            && self.denied_until.is_none_or(|until| now >= until)
+            && self.is_short()
+            && over(self.denied_until)
+            && over(self.yielded_until)
     }
 
-    /// Slots to ask for in all.
+    /// Slots that it could use in all: for what is due, not for what may come.
     pub(crate) fn wanted(&self) -> i64 {
-        self.max_parallelism.max(self.running)
+        let due = if self.due >= Due::MANY { i64::MAX } else { self.due.max(1) };
+        self.running.saturating_add(due).min(self.max_parallelism).max(self.running)
     }
 
     /// Not again so soon, unless something changes.
@@ -156,22 +171,22 @@ impl PoolState {
     }
 
     pub(crate) fn took(&mut self, grant: &Grant) {
+        self.waiting = grant.granted < self.wanted();
         self.granted = grant.granted;
         self.frozen = grant.frozen;
         self.cap = None;
-        self.waiting = grant.granted < self.wanted();
         if self.usable() > 0 {
             self.denied_until = None;
         }
     }
 
-    fn is_hot(&self, now: Instant) -> bool {
+    fn is_due(&self, now: Instant) -> bool {
         self.hot || self.due_at.is_some_and(|at| now >= at)
     }
 
     /// How many items to ask for.
     pub(crate) fn claimable(&self, now: Instant) -> i64 {
-        if self.is_hot(now) { self.usable().clamp(0, BATCH) } else { 0 }
+        if self.is_due(now) { self.usable().clamp(0, BATCH) } else { 0 }
     }
 
     /// The part of a claim that is about this pool.
@@ -195,8 +210,7 @@ impl PoolState {
         }
     }
 
-    /// Takes in the answer to a claim. True: the pool has gone cold, and somebody ought to look
-    /// when its next item is due.
+    /// Takes in the answer to a claim.
     pub(crate) fn claimed(
         &mut self,
         found: i64,
@@ -204,43 +218,61 @@ impl PoolState {
         last: Option<Timestamp>,
         asleep: bool,
         now: Instant,
-    ) -> bool {
+    ) {
         self.running += found;
+        self.due = (self.due - found).max(0);
         let full = found >= asked;
-        let (_, until) = self.since;
-        self.since = match last {
-            // Only while there is more than we can take: else a late commit would wait.
-            Some(last) if full && now < until => (last, until),
-            Some(last) if full => (last, now + SKIP),
-            _ => (Timestamp::EPOCH, now),
-        };
+        self.advance(last.filter(|_| full), now);
         if found > 0 {
             self.successes.push_back(now);
-            self.successes.truncate(2 * BUSY);
-            while self.successes.front().is_some_and(|at| now - *at >= BUSY_WINDOW) {
-                self.successes.pop_front();
-            }
+            self.empty = 0;
+        } else {
+            self.empty = self.empty.saturating_add(1);
         }
-        self.empty = if found > 0 { 0 } else { self.empty + 1 };
+        while self.successes.len() > 2 * BUSY {
+            self.successes.pop_front();
+        }
         // When we have just said that we sleep, what was enqueued before is looked for once more.
         let fell_asleep = asleep && !self.asleep;
         self.asleep = asleep;
         self.hot = full || fell_asleep;
         self.due_at = (!self.hot && !asleep).then(|| now + BUSY_POLL);
-        !self.hot
+        // When the next item is due; or, with more to do and no slot left, how many to ask for.
+        self.look |= if self.hot { self.is_short() } else { asleep };
     }
 
-    /// Takes in when the next item is due. True: now, and there is room.
-    pub(crate) fn peeked(&mut self, due: Option<Duration>, now: Instant) -> bool {
-        match due {
+    /// Whether all slots are in use, and there may be more to have.
+    fn is_short(&self) -> bool {
+        self.usable() <= 0 && (self.frozen || self.granted < self.max_parallelism)
+    }
+
+    /// Skips what has been claimed, but only while there is more than we can take: else a late
+    /// commit would wait.
+    fn advance(&mut self, last: Option<Timestamp>, now: Instant) {
+        let (_, until) = self.since;
+        self.since = match last {
+            Some(last) if now < until => (last, until),
+            Some(last) => (last, now + SKIP),
+            None => (Timestamp::EPOCH, now),
+        };
+    }
+
+    /// Takes in what is due. True: there is something to do.
+    pub(crate) fn peeked(&mut self, due: Option<&Due>, now: Instant) -> bool {
+        self.look = false;
+        self.due = due.map_or(0, |due| due.items);
+        let wait = due.map(|due| due.wait);
+        self.hot = wait == Some(Duration::ZERO);
+        if self.hot && self.usable() > 0 && self.empty > 1 {
             // It is due, and we did not get it: somebody has it locked, or our slots were frozen.
-            Some(Duration::ZERO) if self.empty > 1 => self.due_at = Some(now + LOCKED),
-            Some(Duration::ZERO) => self.hot = true,
-            Some(wait) => self.due_at = Some(now + wait),
-            None if self.asleep => self.due_at = None,
-            None => {}
+            self.hot = false;
+            self.due_at = Some(now + LOCKED);
+        } else if !self.hot {
+            let poll = (!self.asleep).then(|| now + BUSY_POLL);
+            let next = wait.map(|wait| now + wait);
+            self.due_at = poll.into_iter().chain(next).min();
         }
-        self.hot && (self.usable() > 0 || self.is_needy(now))
+        self.claimable(now) > 0 || self.is_needy(now)
     }
 
     /// When it is worth looking again without being told.
@@ -251,15 +283,24 @@ impl PoolState {
         if self.usable() > 0 {
             return if self.hot { Some(now) } else { self.due_at };
         }
-        if self.frozen || self.granted < self.max_parallelism {
-            let at = self.denied_until.unwrap_or(now);
-            return if self.hot { Some(at) } else { self.due_at.map(|due| due.max(at)) };
+        if !self.is_short() {
+            return None;
         }
-        None
+        if self.hot {
+            let waits = [self.denied_until, self.yielded_until];
+            return Some(waits.into_iter().flatten().max().unwrap_or(now));
+        }
+        self.due_at
+    }
+
+    /// Whether somebody ought to look what is due: also when a scheduled item has become so that
+    /// there is no free slot for.
+    pub(crate) fn wants_look(&self, now: Instant) -> bool {
+        self.look || (self.is_short() && !self.hot && self.due_at.is_some_and(|at| now >= at))
     }
 
     /// Whether work that is enqueued now would be started at once.
     pub(crate) fn is_ready(&self) -> bool {
-        self.usable() > 0
+        !self.paused && self.usable() > 0
     }
 }

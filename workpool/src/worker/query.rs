@@ -7,9 +7,8 @@ use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;
-use super::transaction::{RERUNS, Tried, outage, pause, refused, roll_back};
+use super::transaction::{Again, Tried, refused, roll_back};
 use crate::context::{Attempt, QueryCtx};
-use crate::failure::FailureKind;
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
 
@@ -25,22 +24,15 @@ pub(crate) async fn run(
     handler: QueryFn,
 ) -> Option<Verdict> {
     let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
-    let mut reruns = 0;
+    let mut again = Again::new(shared);
     loop {
-        let failure = match once(shared, &attempt, item, spec, handler).await {
-            Tried::Again(failure) => failure,
-            Tried::Committed(result, _) => return Some(Verdict::Success(result)),
-            Tried::Failed(failure) => return Some(Verdict::Failed(failure)),
-            Tried::Superseded | Tried::Aborted => return Some(Verdict::Release),
+        let tried = once(shared, &attempt, item, spec, handler).await;
+        return match again.judge(tried).await {
+            None => continue,
+            Some(Tried::Committed(result, _)) => Some(Verdict::Success(result)),
+            Some(Tried::Failed(failure) | Tried::Again(failure)) => Some(Verdict::Failed(failure)),
+            Some(_) => Some(Verdict::Release),
         };
-        if shared.abort.is_cancelled() || shared.lease.lost.is_cancelled() {
-            return Some(Verdict::Release);
-        }
-        reruns += u32::from(failure.kind() != FailureKind::Lost);
-        if reruns > RERUNS {
-            return Some(Verdict::Failed(failure));
-        }
-        pause(reruns).await;
     }
 }
 
@@ -52,18 +44,19 @@ async fn once(
     handler: QueryFn,
 ) -> Tried {
     const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
-    let mut conn = match shared.bodies.acquire().await {
+    let _permit = shared.permits.acquire(&item.pool).await;
+    let mut conn = match shared.connections.bodies.acquire().await {
         Ok(conn) => conn,
-        Err(error) => return outage(&error),
+        Err(error) => return Tried::Unreachable(error),
     };
     let mut tx = match conn.begin_with(BEGIN_READING).await {
         Ok(tx) => tx,
-        Err(error) => return outage(&error),
+        Err(error) => return Tried::Unreachable(error),
     };
+    item.entered(shared);
     let mut ctx = QueryCtx { attempt, conn: &mut tx };
     let body = async { handler(&mut ctx, &item.row.args).await };
-    match guard::run(body, spec.timeout, &shared.abort).await {
+    match guard::run(body, spec.timeout, &shared.cut).await {
         Ran::Returned(Ok(result)) => match tx.rollback().await {
             Ok(()) => Tried::Committed(result, Vec::new()),
             Err(error) => refused(error),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres, Transaction};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 
 use super::ends::Verdict;
 use super::shared::Shared;
+use super::silence::Silence;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
 use crate::hub::Hint;
@@ -27,8 +29,9 @@ const LOST_BOUND: i16 = 5;
 /// Runs until the worker stops.
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("recovery");
+    let mut silence = Silence::default();
     loop {
-        let pause = match sweep(&shared).await {
+        let pause = match sweep(&shared, &mut silence).await {
             Ok(()) => {
                 backoff.succeeded();
                 // With jitter, so that workers do not sweep in step.
@@ -43,10 +46,12 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     }
 }
 
-async fn sweep(shared: &Shared) -> SqlResult<()> {
-    let mut conn = shared.control.acquire().await?;
+async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<()> {
+    let mut conn = shared.control().await?;
+    let leases = shared.store().leases(&mut conn, shared.worker).await?;
+    let silent = silence.observe(&leases, Instant::now(), shared.settings.lease / 3);
     let mut first_error = None;
-    for dead in shared.store().bury(&mut conn, shared.worker).await? {
+    for dead in shared.store().bury(&mut conn, &silent).await? {
         // What is wrong with one dead worker does not keep others from being recovered.
         if let Err(error) = recover_all(shared, &mut conn, dead).await {
             first_error.get_or_insert(error);
@@ -58,7 +63,7 @@ async fn sweep(shared: &Shared) -> SqlResult<()> {
 async fn recover_all(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<()> {
     while recover(shared, conn, dead).await? == BATCH {}
     if shared.store().inter(conn, dead).await? > 0 {
-        shared.workpool.hub().send(Hint::Any);
+        shared.workpool.hub().send(Hint::Signal);
     }
     Ok(())
 }
@@ -84,7 +89,7 @@ async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlRes
         shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
     }
     if !items.is_empty() {
-        shared.workpool.hub().send(Hint::Any);
+        shared.workpool.hub().send(Hint::Signal);
     }
     Ok(i64::try_from(items.len()).unwrap_or(BATCH))
 }

@@ -48,10 +48,11 @@ impl Default for Settings {
 
 impl Settings {
     pub(crate) fn check(&self) -> Result<()> {
-        let fault = if self.heartbeat.is_zero() || self.heartbeat * 3 > self.lease {
+        let day = Duration::from_hours(24);
+        let fault = if self.heartbeat.is_zero() || self.heartbeat > self.lease / 3 {
             "the heartbeat must be above zero and at most a third of the lease"
-        } else if self.lease > Duration::from_hours(24) {
-            "the lease must be at most a day"
+        } else if self.lease.max(self.poll).max(self.grace).max(self.report) > day {
+            "lease, poll interval, shutdown grace and report interval must be at most a day"
         } else if self.poll.is_zero() {
             "the poll interval must be above zero"
         } else if self.transactions == 0 || self.callbacks == 0 {
@@ -64,6 +65,11 @@ impl Settings {
 
     pub(crate) fn serves(&self, pool: &str) -> bool {
         self.pools.as_ref().is_none_or(|pools| pools.contains(pool))
+    }
+
+    /// Whether it claims every function of this program.
+    pub(crate) const fn runs_all(&self) -> bool {
+        self.functions.is_none()
     }
 
     /// The functions that it claims.

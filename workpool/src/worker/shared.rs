@@ -4,21 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use sqlx::PgPool;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Settings;
+use super::connections::Connections;
 use super::dispatcher::Event;
 use super::ends::End;
 use super::lease::Lease;
+use super::permits::Permits;
 use crate::backoff::Backoff;
 use crate::context::{Attempt, State};
 use crate::handle::Workpool;
 use crate::registry::Registry;
-use crate::store::{Claimed, Counters, RawCallback, Store};
+use crate::store::{Claimed, Counters, RawCallback, SqlResult, Store};
 use crate::telemetry::PoolLog;
 
 /// One registered life of a worker, under an id that is never used again.
@@ -30,17 +33,14 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) worker: Uuid,
     pub(crate) lease: Arc<Lease>,
-    /// Connections for the loops; handlers cannot use them up.
-    pub(crate) control: PgPool,
-    /// Connections for the ends of attempts, which give up waiting for locks soon.
-    pub(crate) ending: PgPool,
-    /// Connections for the transactions of mutations, queries and callbacks.
-    pub(crate) bodies: PgPool,
-    pub(crate) body_permits: Arc<Semaphore>,
+    pub(crate) connections: Connections,
+    pub(crate) permits: Permits,
     /// Stop claiming; what runs goes on.
     pub(crate) stop: CancellationToken,
     /// The grace is over: what still runs is dropped.
     pub(crate) abort: CancellationToken,
+    /// The same for transactions only, or the lease is lost, so that nothing of theirs can land.
+    pub(crate) cut: CancellationToken,
     pub(crate) attempts: TaskTracker,
     pub(crate) ends: mpsc::UnboundedSender<End>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
@@ -63,9 +63,7 @@ pub(crate) struct Parts {
     pub(crate) registry: Arc<Registry>,
     pub(crate) state: Arc<State>,
     pub(crate) settings: Arc<Settings>,
-    pub(crate) control: PgPool,
-    pub(crate) ending: PgPool,
-    pub(crate) bodies: PgPool,
+    pub(crate) connections: Connections,
     pub(crate) troubled: Arc<AtomicUsize>,
 }
 
@@ -86,19 +84,19 @@ impl Shared {
         let (ends, ends_in) = mpsc::unbounded_channel();
         let (events, events_in) = mpsc::unbounded_channel();
         let (callbacks, callbacks_in) = mpsc::unbounded_channel();
+        let abort = CancellationToken::new();
         let shared = Self {
             worker: Uuid::now_v7(),
             lease: Arc::new(Lease::new()),
-            body_permits: Arc::new(Semaphore::new(parts.settings.transactions as usize)),
+            permits: Permits::new(parts.settings.transactions),
             workpool: parts.workpool,
             registry: parts.registry,
             state: parts.state,
             settings: parts.settings,
-            control: parts.control,
-            ending: parts.ending,
-            bodies: parts.bodies,
+            connections: parts.connections,
             stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
+            cut: abort.child_token(),
+            abort,
             attempts: TaskTracker::new(),
             ends,
             events,
@@ -118,6 +116,11 @@ impl Shared {
 
     pub(crate) fn store(&self) -> &Store {
         self.workpool.store()
+    }
+
+    /// A connection for the loops; handlers cannot use them up.
+    pub(crate) async fn control(&self) -> SqlResult<PoolConnection<Postgres>> {
+        self.connections.control.acquire().await
     }
 
     pub(crate) fn backoff(&self, what: &'static str) -> Backoff {
@@ -178,6 +181,13 @@ impl Shared {
 
     pub(crate) fn take_counters(&self) -> HashMap<Arc<str>, Counters> {
         std::mem::take(&mut locked(&self.counters))
+    }
+
+    pub(crate) fn put_counters_back(&self, counters: HashMap<Arc<str>, Counters>) {
+        let mut all = locked(&self.counters);
+        for (pool, more) in counters {
+            all.entry(pool).or_default().add(more);
+        }
     }
 
     pub(crate) fn log(&self, pool: &Arc<str>) -> Arc<PoolLog> {

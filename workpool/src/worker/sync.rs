@@ -24,7 +24,8 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
             }
             Err(error) => backoff.failed(&error),
         };
-        let told = async { while next_hint(&mut hints).await != Hint::Any {} };
+        let told =
+            async { while !matches!(next_hint(&mut hints).await, Hint::Any | Hint::Signal) {} };
         tokio::select! {
             () = sleep(pause) => {}
             () = told => {}
@@ -37,7 +38,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
 }
 
 async fn sync(shared: &Shared) -> SqlResult<()> {
-    let mut conn = shared.control.acquire().await?;
+    let mut conn = shared.control().await?;
     let mut pools = shared.store().sync(&mut conn, shared.worker).await?;
     pools.retain(|row| shared.settings.serves(&row.pool));
     let new: Vec<_> =
@@ -71,6 +72,13 @@ async fn flush(shared: &Shared) -> SqlResult<()> {
     if counters.is_empty() {
         return Ok(());
     }
-    let mut conn = shared.control.acquire().await?;
-    shared.store().add_stats(&mut conn, &counters).await
+    let written = async {
+        let mut conn = shared.control().await?;
+        shared.store().add_stats(&mut conn, &counters).await
+    };
+    let written = written.await;
+    if written.is_err() {
+        shared.put_counters_back(counters);
+    }
+    written
 }

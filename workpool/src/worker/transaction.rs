@@ -11,8 +11,10 @@ use uuid::Uuid;
 use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
+use super::permits::Permit;
 use super::shared::Shared;
 use super::{after, callbacks};
+use crate::backoff::Backoff;
 use crate::context::{Attempt, MutationCtx};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
@@ -43,13 +45,16 @@ pub(crate) enum Tried {
     Failed(Failure),
     /// The database rolled it back by itself: a conflict, or the connection was lost.
     Again(Failure),
+    /// It could not begin: the database cannot be reached.
+    Unreachable(sqlx::Error),
     /// It is not ours any more; everything is rolled back.
     Superseded,
     /// The worker's grace was over; everything is rolled back.
     Aborted,
 }
 
-/// Re-runs after conflicts before the work is given up as failed.
+/// Re-runs before the work is given up as failed: after conflicts, and in case the body is what
+/// breaks the connection.
 pub(crate) const RERUNS: u32 = 25;
 
 /// Runs a mutation. None: its end is written, or not ours to write.
@@ -70,8 +75,8 @@ pub(crate) async fn mutation(
             None
         }
         Tried::Failed(failure) | Tried::Again(failure) => Some(Verdict::Failed(failure)),
-        // The completer finds out the same, and keeps the books.
-        Tried::Superseded | Tried::Aborted => Some(Verdict::Release),
+        // The completer finds out whether it is still ours, and keeps the books.
+        Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => Some(Verdict::Release),
     }
 }
 
@@ -83,41 +88,60 @@ pub(crate) async fn repeat(
     job: Job<'_>,
     limit: Option<Duration>,
 ) -> Tried {
-    let mut reruns = 0;
+    let mut again = Again::new(shared);
     loop {
-        let tried = once(shared, attempt, job, limit).await;
-        let Tried::Again(failure) = tried else { return tried };
-        if shared.abort.is_cancelled() {
-            return Tried::Aborted;
+        if let Some(decided) = again.judge(once(shared, attempt, job, limit).await).await {
+            return decided;
         }
-        if shared.lease.lost.is_cancelled() {
-            return Tried::Superseded;
-        }
-        // An outage is nobody's fault: only what the database answered counts.
-        if failure.kind() != FailureKind::Lost {
-            reruns += 1;
-        }
-        if reruns > RERUNS {
-            return Tried::Failed(failure);
-        }
-        pause(reruns).await;
     }
 }
 
-pub(crate) async fn pause(reruns: u32) {
-    let nominal = 4_u64 << reruns.clamp(1, 7);
-    sleep(Duration::from_millis(rand::random_range(nominal / 2..=nominal))).await;
+/// Decides whether a transaction is tried again, and waits before it is.
+pub(crate) struct Again<'s> {
+    shared: &'s Shared,
+    reruns: u32,
+    backoff: Backoff,
 }
 
-/// A database that cannot be reached.
-pub(crate) fn outage(error: &sqlx::Error) -> Tried {
+impl<'s> Again<'s> {
+    pub(crate) fn new(shared: &'s Shared) -> Self {
+        Self { shared, reruns: 0, backoff: shared.backoff("transactions") }
+    }
+
+    /// None: try again. Within a bound, except that while the database cannot be reached nobody
+    /// is to blame.
+    pub(crate) async fn judge(&mut self, tried: Tried) -> Option<Tried> {
+        let pause = match tried {
+            Tried::Again(failure) if self.reruns >= RERUNS => return Some(Tried::Failed(failure)),
+            Tried::Again(_) => {
+                self.reruns += 1;
+                conflict_pause(self.reruns)
+            }
+            Tried::Unreachable(error) => self.backoff.failed(&error),
+            decided => return Some(decided),
+        };
+        tokio::select! {
+            () = sleep(pause) => None,
+            () = self.shared.cut.cancelled() => Some(Tried::Aborted),
+        }
+    }
+}
+
+/// From 4–8 ms up to a quarter to half a second.
+fn conflict_pause(reruns: u32) -> Duration {
+    let nominal = 4_u64 << reruns.clamp(1, 7);
+    Duration::from_millis(rand::random_range(nominal / 2..=nominal))
+}
+
+/// The connection was lost inside the transaction, which the database rolls back.
+fn lost(error: &sqlx::Error) -> Tried {
     Tried::Again(Failure::new(FailureKind::Lost, error.to_string()))
 }
 
 /// A statement of ours that failed inside the transaction.
 pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if lost_connection(&error) {
-        return outage(&error);
+        return lost(&error);
     }
     let again = is_transient(&error);
     let failure = Failure::from_error(error.into());
@@ -125,22 +149,23 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
 }
 
 async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Duration>) -> Tried {
-    let Ok(_permit) = shared.body_permits.acquire().await else { return Tried::Aborted };
-    let mut conn = match shared.bodies.acquire().await {
+    let _permit = job.permit(shared).await;
+    let mut conn = match job.connections(shared).acquire().await {
         Ok(conn) => conn,
-        Err(error) => return outage(&error),
+        Err(error) => return Tried::Unreachable(error),
     };
     let mut tx = match conn.begin_with(BEGIN).await {
         Ok(tx) => tx,
-        Err(error) => return outage(&error),
+        Err(error) => return Tried::Unreachable(error),
     };
+    job.entered(shared);
     let mut ctx = MutationCtx::new(attempt, &mut tx);
     let body = async {
         let result = job.body(&mut ctx).await?;
         ctx.flush().await.map_err(|error| Failure::from_error(error.into()))?;
         Ok(result)
     };
-    match guard::run(body, limit, &shared.abort).await {
+    match guard::run(body, limit, &shared.cut).await {
         Ran::Returned(Ok(result)) => commit(shared, tx, job, result).await,
         Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
         // The body was cut off in the middle of what it did with the connection: away with it.
@@ -160,7 +185,7 @@ async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Du
 pub(crate) async fn roll_back(tx: Transaction<'_, Postgres>, failure: Failure) -> Tried {
     match tx.rollback().await {
         // The body may have hidden the error of a lost connection in one of its own.
-        Err(error) if lost_connection(&error) => outage(&error),
+        Err(error) if lost_connection(&error) => lost(&error),
         _ if failure.advice() == Advice::RunAgain => Tried::Again(failure),
         _ => Tried::Failed(failure),
     }
@@ -184,7 +209,7 @@ async fn commit(
         Ok(()) => Tried::Committed(result, called),
         // A lost answer says nothing. The row tells, once that transaction is over.
         Err(error) if lost_connection(&error) => match job.settled(shared).await {
-            Some(true) => outage(&error),
+            Some(true) => lost(&error),
             Some(false) => Tried::Committed(result, called),
             None => Tried::Superseded,
         },
@@ -193,6 +218,27 @@ async fn commit(
 }
 
 impl Job<'_> {
+    /// A callback has a place already; see `callbacks`.
+    async fn permit(&self, shared: &Shared) -> Option<Permit> {
+        match self {
+            Self::Mutation(item, _) => Some(shared.permits.acquire(&item.pool).await),
+            Self::Callback(..) => None,
+        }
+    }
+
+    fn connections<'s>(&self, shared: &'s Shared) -> &'s PgPool {
+        match self {
+            Self::Mutation(..) => &shared.connections.bodies,
+            Self::Callback(..) => &shared.connections.callbacks,
+        }
+    }
+
+    fn entered(&self, shared: &Shared) {
+        if let Self::Mutation(item, _) = self {
+            item.entered(shared);
+        }
+    }
+
     async fn body(&self, ctx: &mut MutationCtx<'_>) -> Result<String, Failure> {
         match self {
             Self::Mutation(item, run) => run(ctx, &item.row.args).await,
@@ -230,8 +276,8 @@ impl Job<'_> {
     /// ends before the database can be asked.
     async fn settled(&self, shared: &Shared) -> Option<bool> {
         let mut backoff = shared.backoff("commit without an answer");
-        while !shared.abort.is_cancelled() && !shared.lease.lost.is_cancelled() {
-            match self.held(shared, &shared.control).await {
+        while !shared.cut.is_cancelled() {
+            match self.held(shared).await {
                 Ok(held) => {
                     backoff.succeeded();
                     return Some(held);
@@ -242,8 +288,8 @@ impl Job<'_> {
         None
     }
 
-    async fn held(&self, shared: &Shared, db: &PgPool) -> SqlResult<bool> {
-        let mut conn = db.acquire().await?;
+    async fn held(&self, shared: &Shared) -> SqlResult<bool> {
+        let mut conn = shared.control().await?;
         let (store, worker) = (shared.store(), shared.worker);
         let (id, fence) = self.key();
         match self {

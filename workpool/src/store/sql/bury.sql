@@ -1,17 +1,20 @@
--- $1 worker that asks
+-- $1 workers that have been silent for long enough by the clock of the one that asks
 -- Marks workers whose lease has run out, or whose row somebody deleted, as dead. From this commit on nothing of theirs can start:
 -- their slots are frozen, and they cannot renew.
 WITH expired AS MATERIALIZED (
     SELECT id FROM workpool.workers
-    WHERE id <> $1 AND (dead OR expires_at < clock_timestamp())
+    WHERE id = ANY ($1) AND (dead OR expires_at < clock_timestamp())
     ORDER BY id
-    LIMIT 32
     FOR UPDATE SKIP LOCKED
 ), dead AS (
     UPDATE workpool.workers w SET dead = true FROM expired e WHERE w.id = e.id RETURNING w.id
 ), vanished AS (
-    SELECT DISTINCT s.worker AS id FROM workpool.slots s
-    WHERE NOT EXISTS (SELECT FROM workpool.workers w WHERE w.id = s.worker)
+    SELECT g.id
+    FROM (
+        SELECT worker AS id FROM workpool.slots
+        UNION SELECT worker FROM workpool.callbacks WHERE worker IS NOT NULL
+    ) g
+    WHERE NOT EXISTS (SELECT FROM workpool.workers w WHERE w.id = g.id)
     LIMIT 32
 ), chosen AS (
     SELECT id FROM dead UNION ALL SELECT id FROM vanished

@@ -11,7 +11,8 @@ WITH mine AS MATERIALIZED (
     FOR NO KEY UPDATE OF s
 ), claimed AS (
     UPDATE workpool.work w
-    SET worker = $1, attempt = w.attempt + 1, fence = w.fence + 1, started_at = statement_timestamp()
+    -- The bounds are those of the columns: one row written by hand must not fail the claim of all.
+    SET worker = $1, attempt = LEAST(w.attempt + 1, 1000000000), fence = LEAST(w.fence + 1, 1000000000), started_at = statement_timestamp()
     -- = ANY (ARRAY(…)) evaluates the choice once and goes by the primary key; IN (…) may evaluate it again for each row, and
     -- claim more than the limit, or hash-join over the whole table.
     WHERE w.id = ANY (ARRAY(

@@ -8,4 +8,4 @@ WITH due AS MATERIALIZED (
 )
 UPDATE workpool.pools p SET reported_at = statement_timestamp()
 FROM due d WHERE p.name = d.name
-RETURNING p.name AS pool, d.reported_at AS since
+RETURNING p.name AS pool, d.reported_at AS since, p.reported_at AS until

@@ -40,6 +40,6 @@ SELECT id, NULL AS callback, NULL AS context, NULL::smallint AS outcome,
 FROM ended
 WHERE pool IS NOT NULL
 UNION ALL
-SELECT id, callback, context::text, outcome, attempts, result::text, errors::text[], attempt, fence
+SELECT id, callback, context::text, outcome, attempts, result::text, array_remove(errors::text[], NULL), attempt, fence
 FROM called
 WHERE worker IS NOT NULL

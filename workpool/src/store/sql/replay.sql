@@ -4,4 +4,4 @@ WITH replayed AS (
     WHERE id = ANY ($1) AND parked_at IS NOT NULL
     RETURNING id
 )
-SELECT count(*) AS replayed, pg_notify($2, '')::text AS told FROM replayed
+SELECT count(*) AS replayed, pg_notify($2, '!')::text AS told FROM replayed

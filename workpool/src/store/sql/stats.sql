@@ -1,4 +1,4 @@
--- $1 pools, $2 since, or null for the last minute
+-- $1 pools, $2 since and $3 until, or null for the last minute
 SELECT p.name AS pool, p.max_parallelism, p.paused,
     COALESCE(c.succeeded, 0) AS succeeded, COALESCE(c.failed, 0) AS failed, COALESCE(c.retries, 0) AS retries,
     COALESCE(c.canceled, 0) AS canceled, COALESCE(c.stopped, 0) AS stopped,
@@ -9,12 +9,18 @@ SELECT p.name AS pool, p.max_parallelism, p.paused,
             AND w.run_at <= (SELECT max(s.claimed_to) FROM workpool.slots s WHERE s.pool = p.name)
     ) AS running,
     (
-        SELECT count(*) FROM workpool.work w
-        WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at <= statement_timestamp()
+        SELECT count(*) FROM (
+            SELECT FROM workpool.work w
+            WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at <= statement_timestamp()
+            LIMIT 100000
+        ) n
     ) AS backlog,
     (
-        SELECT count(*) FROM workpool.work w
-        WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at > statement_timestamp()
+        SELECT count(*) FROM (
+            SELECT FROM workpool.work w
+            WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at > statement_timestamp()
+            LIMIT 100000
+        ) n
     ) AS scheduled
 FROM workpool.pools p
 LEFT JOIN LATERAL (
@@ -22,6 +28,7 @@ LEFT JOIN LATERAL (
         sum(s.canceled)::bigint AS canceled, sum(s.stopped)::bigint AS stopped
     FROM workpool.stats s
     WHERE s.pool = p.name AND s.at > COALESCE($2, statement_timestamp() - interval '1 minute')
+        AND s.at <= COALESCE($3, statement_timestamp())
 ) c ON true
 WHERE p.name = ANY ($1)
 ORDER BY p.name

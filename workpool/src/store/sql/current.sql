@@ -1,0 +1,2 @@
+-- $1 id, $2 worker, $3 fence
+SELECT id FROM workpool.work WHERE id = $1 AND worker = $2 AND fence = $3
