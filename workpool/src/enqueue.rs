@@ -169,8 +169,8 @@ impl<'c, F: Function, M> Enqueue<'c, F, M> {
     }
 
     /// Runs in another pool than the function's, which must exist.
-    pub fn pool(self, pool: impl Into<String>) -> Self {
-        let pool = pool.into();
+    pub fn pool(self, pool: impl AsRef<str>) -> Self {
+        let pool = pool.as_ref().to_owned();
         self.with(|options| options.pool = Some(pool))
     }
 

@@ -49,7 +49,7 @@ pub enum Error {
 
     /// The work ended without a result.
     #[error("work failed: {0}")]
-    WorkFailed(#[source] Failure),
+    WorkFailed(Failure),
 
     /// The work was canceled.
     #[error("work was canceled")]
@@ -108,7 +108,7 @@ pub enum Error {
     },
 
     /// The database said no, or could not be reached.
-    #[error("database: {0}")]
+    #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
 

@@ -77,6 +77,12 @@ impl Failure {
         }
     }
 
+    /// An ordinary failure, for functions that return `Result<T, Failure>`: tried again by the
+    /// policy of the work.
+    pub fn retryable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::from_error(error.into())
+    }
+
     /// A failure after which the next attempt, if one is left, comes after `delay` instead of the
     /// policy's backoff.
     pub fn retry_after(delay: Duration, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

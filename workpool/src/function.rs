@@ -70,6 +70,12 @@ impl<'a> Pool<'a> {
         }
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
     /// How many items may run at once over all processes together. 0: nothing starts.
     pub const fn max_parallelism(mut self, limit: u32) -> Self {
         self.max_parallelism = limit;
@@ -93,6 +99,13 @@ impl<'a> Pool<'a> {
     pub const fn status_ttl(mut self, ttl: Duration) -> Self {
         self.status_ttl = ttl;
         self
+    }
+}
+
+/// So that a declared pool names itself where a name is asked for.
+impl AsRef<str> for Pool<'_> {
+    fn as_ref(&self) -> &str {
+        self.name
     }
 }
 

@@ -49,10 +49,10 @@ pub struct PoolStats {
 }
 
 impl Workpool {
-    /// The pool of this name.
+    /// The pool of this name, or of this declaration.
     #[must_use]
-    pub fn pool(&self, name: impl Into<String>) -> PoolHandle {
-        PoolHandle { workpool: self.clone(), name: name.into() }
+    pub fn pool(&self, name: impl AsRef<str>) -> PoolHandle {
+        PoolHandle { workpool: self.clone(), name: name.as_ref().to_owned() }
     }
 
     /// Creates a pool at run time. False: it existed, and stays as it is.
@@ -76,7 +76,8 @@ impl Workpool {
 
     /// The numbers of a pool over the last minute. Workers add to them every few seconds; what a
     /// worker had not added when its process died is missing.
-    pub async fn stats(&self, pool: &str) -> Result<PoolStats> {
+    pub async fn stats(&self, pool: impl AsRef<str>) -> Result<PoolStats> {
+        let pool = pool.as_ref();
         let mut conn = self.db().acquire().await?;
         let row = self.store().stats(&mut conn, &[pool], None).await?.pop();
         row.map(PoolStats::from).ok_or_else(|| Error::UnknownPool(pool.to_owned()))
@@ -84,7 +85,11 @@ impl Workpool {
 
     /// A stream of a pool's numbers: at once, then at each change that is seen. Ends when the pool
     /// is removed or the database cannot be asked.
-    pub fn watch_pool(&self, pool: &str) -> impl Stream<Item = Result<PoolStats>> + Send + use<> {
+    pub fn watch_pool<P: AsRef<str>>(
+        &self,
+        pool: P,
+    ) -> impl Stream<Item = Result<PoolStats>> + Send + use<P> {
+        let pool = pool.as_ref();
         let mut changes = Changes::new(self);
         changes.pool = Some(pool.to_owned());
         let pool = pool.to_owned();

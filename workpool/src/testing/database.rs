@@ -28,6 +28,12 @@ pub enum TestDatabaseError {
     /// There is no server: the message says what to install.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// The server that the environment names does not let us make a database.
+    #[error(
+        "the user of WORKPOOL_DATABASE_URL or DATABASE_URL may not create databases; give it \
+         CREATEDB, or unset the variable to use a private server"
+    )]
+    NotAllowed(#[source] sqlx::Error),
     /// The database could not be made or migrated.
     #[error(transparent)]
     Workpool(#[from] Error),
@@ -35,6 +41,10 @@ pub enum TestDatabaseError {
 
 impl From<sqlx::Error> for TestDatabaseError {
     fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some("42501") {
+            return Self::NotAllowed(error);
+        }
         Self::Workpool(error.into())
     }
 }
@@ -84,7 +94,10 @@ fn new_name() -> String {
     format!("{PREFIX}{second}_{:016x}", rand::random::<u64>())
 }
 
-async fn template(server: &Postgres, admin: &mut PgConnection) -> Result<String> {
+async fn template(
+    server: &Postgres,
+    admin: &mut PgConnection,
+) -> Result<String, TestDatabaseError> {
     if !server.is_private() {
         drop_old(admin).await?;
     }

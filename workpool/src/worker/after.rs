@@ -1,6 +1,7 @@
 //! What follows once the end of an attempt is known to be written: books, events, wake-ups.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::dispatcher::Event;
 use super::ends::{End, Verdict};
@@ -32,10 +33,11 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
     telemetry::completed(&shared.log(&end.pool), fields, status, duration_ms);
 }
 
-/// Gives slots back to the dispatcher, and tells whoever watches the pool.
-pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64) {
+/// Gives slots back to the dispatcher, and tells whoever watches the pool. `again`: after this time
+/// the first of the items that are tried again is due.
+pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64, again: Option<Duration>) {
     // The dispatcher may have ended already: it needs no slots then.
-    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items });
+    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items, again });
     changed(shared, pool).await;
 }
 

@@ -150,10 +150,12 @@ async fn book(
         }
         // After a lost answer, what is not there any more was written the first time.
         after::ended(shared, &end, matched || resent);
-        *freed.entry(end.pool).or_insert(0) += 1;
+        let (items, again) = freed.entry(Arc::clone(&end.pool)).or_insert((0, None));
+        *items += 1;
+        *again = (*again).into_iter().chain(end.verdict.again()).min();
     }
-    for (pool, items) in freed {
-        after::freed(shared, &pool, items).await;
+    for (pool, (items, again)) in freed {
+        after::freed(shared, &pool, items, again).await;
     }
     canceled
 }

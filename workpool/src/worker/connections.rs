@@ -61,7 +61,8 @@ fn pool(
     // Whoever is frozen or cut off inside a transaction of ours must not hold its locks for long.
     let idle = match purpose {
         Purpose::Control | Purpose::Ending => Duration::from_secs(10),
-        Purpose::Bodies => settings.lease * 2,
+        // What a body does between its statements is its own business, within reason.
+        Purpose::Bodies => (settings.lease * 2).max(Duration::from_mins(10)),
     };
     let idle = format!("{}ms", idle.as_millis());
     let options = workpool.db().connect_options();

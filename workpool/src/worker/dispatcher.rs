@@ -29,6 +29,8 @@ pub(crate) enum Event {
         pool: Arc<str>,
         /// How many.
         items: i64,
+        /// When the first of them that is tried again is due.
+        again: Option<Duration>,
     },
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
@@ -119,9 +121,9 @@ impl Dispatcher {
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Freed { pool, items } => {
+            Event::Freed { pool, items, again } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
-                    pool.freed(items);
+                    pool.freed(items, again.map(|again| Instant::now() + again));
                 }
             }
             Event::Synced(rows) => self.synced(rows),

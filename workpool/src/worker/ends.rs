@@ -65,6 +65,15 @@ impl Verdict {
         }
     }
 
+    /// After which time another attempt is due.
+    pub(crate) const fn again(&self) -> Option<Duration> {
+        match self {
+            Self::Retry(_, delay) => Some(*delay),
+            Self::Release => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+
     /// The word of the event; none when nothing of it is counted.
     pub(crate) const fn status(&self) -> Option<&'static str> {
         match self {

@@ -107,6 +107,8 @@ impl Life {
         let shared = self.shared;
         self.ended.cancel();
         let _ = timeout(LAST_STEPS, self.completer).await;
+        // Ends that found their rows locked are tried beside it.
+        let _ = timeout(shared.settings.grace.max(LAST_STEPS), shared.attempts.wait()).await;
         self.drained.cancel();
         if timeout(LAST_STEPS, self.callbacks).await.is_err() {
             shared.abort.cancel();

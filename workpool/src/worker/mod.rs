@@ -80,7 +80,8 @@ impl Worker {
     }
 
     /// Stops claiming, lets what runs end (for at most the grace), hands back the rest, and lets
-    /// go of the lease, which is renewed until then.
+    /// go of the lease, which is renewed until then. Callbacks that have not begun are among what is
+    /// handed back: another worker runs them, or the next one to start.
     ///
     /// # Cancel safety
     ///

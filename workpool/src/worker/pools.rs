@@ -94,8 +94,10 @@ impl PoolState {
         self.look |= !self.hot;
     }
 
-    pub(crate) fn freed(&mut self, items: i64) {
+    /// Items have ended; the first that is tried again is due at `again`.
+    pub(crate) fn freed(&mut self, items: i64, again: Option<Instant>) {
         self.running -= items;
+        self.due_at = self.due_at.into_iter().chain(again).min();
         // Frozen slots may be taken anew now.
         self.denied_until = None;
     }

@@ -148,8 +148,12 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many transactions of mutations, queries and callbacks run at once in this process, each
-    /// on a connection. Default 10.
+    /// How many transactions of mutations and queries run at once in this process, each on a
+    /// connection. Default 10. Beside these, up to 16 pools at once may have one more each, so that a
+    /// pool full of long mutations does not stop those of another.
+    ///
+    /// The database cuts off a body that does nothing with its transaction for ten minutes (or two
+    /// leases, if that is longer).
     pub fn transactions(mut self, limit: u32) -> Self {
         self.settings.transactions = limit;
         self

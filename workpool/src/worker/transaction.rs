@@ -19,7 +19,7 @@ use crate::context::{Attempt, MutationCtx};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
-use crate::store::{BEGIN, RawCallback, SqlResult, is_transient, lost_connection};
+use crate::store::{BEGIN, RawCallback, SqlResult, is_refusal, lost_connection};
 
 /// The handler of a mutation.
 pub(crate) type MutationFn =
@@ -71,7 +71,7 @@ pub(crate) async fn mutation(
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
-            after::freed(shared, &item.pool, 1).await;
+            after::freed(shared, &item.pool, 1, None).await;
             None
         }
         Tried::Failed(failure) | Tried::Again(failure) => Some(Verdict::Failed(failure)),
@@ -143,9 +143,10 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if lost_connection(&error) {
         return lost(&error);
     }
-    let again = is_transient(&error);
+    // Unless it is the values that the database refuses, nobody knows that it would do so again.
+    let refusal = is_refusal(&error);
     let failure = Failure::from_error(error.into());
-    if again { Tried::Again(failure) } else { Tried::Failed(failure) }
+    if refusal { Tried::Failed(failure) } else { Tried::Again(failure) }
 }
 
 async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Duration>) -> Tried {
