@@ -96,7 +96,7 @@ CREATE TABLE workpool.work (
     callback           text,
     callback_outcomes  smallint NOT NULL DEFAULT 7,
     context            json,
-    errors             json[],
+    errors             json[] CHECK (array_ndims(errors) = 1 AND array_lower(errors, 1) = 1),
     args               json NOT NULL
 ) WITH (
     -- Room for the claim, which changes no indexed column, to stay on the page (HOT).
@@ -145,7 +145,7 @@ CREATE TABLE workpool.finished (
     finished_at timestamptz NOT NULL,
     expires_at  timestamptz,
     result      json,
-    errors      json[]
+    errors      json[] CHECK (array_ndims(errors) = 1 AND array_lower(errors, 1) = 1)
 );
 CREATE INDEX finished_expiry ON workpool.finished (expires_at) WHERE expires_at IS NOT NULL;
 
@@ -173,7 +173,7 @@ CREATE TABLE workpool.callbacks (
     outcome       smallint NOT NULL CHECK (outcome BETWEEN 0 AND 2),
     attempts      integer NOT NULL,
     result        json,
-    errors        json[],
+    errors        json[] CHECK (array_ndims(errors) = 1 AND array_lower(errors, 1) = 1),
     run_at        timestamptz NOT NULL,
     worker        uuid,
     attempt       integer NOT NULL DEFAULT 0 CHECK (attempt BETWEEN 0 AND 1000000000),

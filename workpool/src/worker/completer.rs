@@ -17,6 +17,7 @@ use super::{after, callbacks};
 use crate::BoxFuture;
 use crate::failure::{Failure, FailureKind};
 use crate::store::{is_locked, is_refusal};
+use crate::telemetry;
 
 /// The most ends of one statement.
 const BATCH: usize = 1000;
@@ -88,9 +89,10 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
                 later(shared, ends);
                 return Vec::new();
             } else {
-                let refused = ends.iter_mut().any(|end| refuse(end, &error));
-                if refused {
-                    sleep(backoff.failed(&error)).await;
+                if ends.iter_mut().any(|end| refuse(end, &error)) {
+                    // Nor can the refusal be stored. It keeps its slot, and nobody waits for it.
+                    later(shared, ends);
+                    return Vec::new();
                 }
                 if group.1 != Step::Finish {
                     return ends;
@@ -124,6 +126,7 @@ fn refuse(end: &mut End, error: &sqlx::Error) -> bool {
     let again =
         matches!(&end.verdict, Verdict::Failed(f) if f.kind() == FailureKind::UnstorableResult);
     let text = format!("the end of the attempt could not be stored: {error}");
+    telemetry::parked(end.id, &end.function, &text);
     end.verdict = Verdict::Failed(Failure::new(FailureKind::UnstorableResult, text));
     again
 }
