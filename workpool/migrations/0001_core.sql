@@ -51,7 +51,7 @@ COMMENT ON COLUMN workpool.workers.started_at IS 'When the worker registered.';
 COMMENT ON COLUMN workpool.workers.host IS 'Name of the machine, for people.';
 COMMENT ON COLUMN workpool.workers.pid IS 'Process id on that machine, for people.';
 COMMENT ON COLUMN workpool.workers.version IS 'Version of workpool in that process.';
-COMMENT ON COLUMN workpool.workers.functions IS 'Names of the functions that the worker can run.';
+COMMENT ON COLUMN workpool.workers.functions IS 'Names of the functions and callbacks that the worker can run.';
 
 CREATE TABLE workpool.slots (
     pool       text NOT NULL,

@@ -1,6 +1,5 @@
 //! A failed attempt: what user code returned, in a form that can be stored and read back.
 
-use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
@@ -181,16 +180,14 @@ impl Failure {
 
 /// Without NUL, which the database cannot show as text, and cut at a character boundary.
 fn bounded(text: &str, limit: usize) -> String {
-    let cut = text.floor_char_boundary(limit);
-    let mut kept: Cow<'_, str> = text[..cut].into();
-    if kept.contains('\0') {
-        // By a character of one byte, so that it stays within the limit.
-        kept = kept.replace('\0', "?").into();
+    // The mark for a NUL is longer than the NUL: cut before, so as not to copy megabytes, and after.
+    let mut kept = text[..text.floor_char_boundary(limit)].replace('\0', "\u{FFFD}");
+    let cut = kept.len() > limit || kept.len() < text.len();
+    kept.truncate(kept.floor_char_boundary(limit));
+    if cut {
+        kept.push_str(" … (cut)");
     }
-    if cut < text.len() {
-        kept.to_mut().push_str(" … (cut)");
-    }
-    kept.into_owned()
+    kept
 }
 
 impl fmt::Display for Failure {
@@ -286,7 +283,7 @@ mod tests {
     fn long_and_dirty_text_is_cut_and_cleaned() {
         let failure = Failure::from_error(format!("a\0{}", "ü".repeat(10_000_000)).into());
         assert!(failure.message().len() < KEPT + 20);
-        assert!(failure.message().starts_with("a?ü"));
+        assert!(failure.message().starts_with("a\u{FFFD}ü"));
         assert_eq!(Failure::from_json(&failure.to_json()), failure);
     }
 

@@ -88,7 +88,7 @@ impl Store {
         sqlx::query_as(self.sql().waiting.clone()).bind(limit).fetch_all(conn).await
     }
 
-    /// Due work whose function no live worker knows: function, pool, items.
+    /// Due work and callbacks whose function no live worker knows: function, pool, items.
     pub(crate) async fn unknown_functions(
         &self,
         conn: &mut PgConnection,

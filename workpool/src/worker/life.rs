@@ -127,7 +127,8 @@ impl Life {
 }
 
 async fn register(shared: &Shared) -> Result<()> {
-    let functions = shared.settings.functions(&shared.registry);
+    let mut functions = shared.settings.functions(&shared.registry);
+    functions.extend(shared.registry.names(true));
     let mut conn = shared.control().await?;
     let rows = shared.store().pools(&mut conn, None).await?;
     let pools: Vec<_> =
