@@ -35,6 +35,7 @@ COMMENT ON COLUMN workpool.pools.created_at IS 'When the pool was first declared
 CREATE TABLE workpool.workers (
     id         uuid PRIMARY KEY,
     expires_at timestamptz NOT NULL,
+    lease_us   bigint NOT NULL,
     dead       boolean NOT NULL DEFAULT false,
     started_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     host       text NOT NULL,
@@ -46,6 +47,7 @@ CREATE TABLE workpool.workers (
 COMMENT ON TABLE  workpool.workers IS 'One row a running worker: its lease.';
 COMMENT ON COLUMN workpool.workers.id IS 'Random for each start, never used again.';
 COMMENT ON COLUMN workpool.workers.expires_at IS 'The lease: renewed by heartbeats, by the clock of the database.';
+COMMENT ON COLUMN workpool.workers.lease_us IS 'How long a renewal lasts, in microseconds.';
 COMMENT ON COLUMN workpool.workers.dead IS 'Recovery has begun; the lease cannot be renewed any more.';
 COMMENT ON COLUMN workpool.workers.started_at IS 'When the worker registered.';
 COMMENT ON COLUMN workpool.workers.host IS 'Name of the machine, for people.';

@@ -56,6 +56,8 @@ impl FromRow<'_, PgRow> for Abandoned {
 pub(crate) struct LeaseRow {
     pub(crate) id: Uuid,
     pub(crate) expires_at: Timestamp,
+    pub(crate) lease_us: i64,
+    /// Marked as dead, or expired before the asking worker began.
     pub(crate) dead: bool,
     pub(crate) expired: bool,
 }

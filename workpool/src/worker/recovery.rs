@@ -49,7 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
 async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<()> {
     let mut conn = shared.control().await?;
     let leases = shared.store().leases(&mut conn, shared.worker).await?;
-    let silent = silence.observe(&leases, Instant::now(), shared.settings.lease / 3);
+    let silent = silence.observe(&leases, Instant::now());
     let mut first_error = None;
     for dead in shared.store().bury(&mut conn, &silent).await? {
         // What is wrong with one dead worker does not keep others from being recovered.
