@@ -1,12 +1,25 @@
-//! What the tests share.
+//! What the tests share: a stage to play on, gates to hold handlers at, a witness of what they did,
+//! and waiting that ends. Time is nowhere used to synchronize.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-/// A worker with short times.
+mod events;
+mod gates;
+mod stage;
+mod waiting;
+mod witness;
+
+pub use events::{Event, Events};
+pub use gates::Gates;
+pub use stage::Stage;
+pub use waiting::{PATIENCE, eventually, patiently};
+pub use witness::{Inside, Witness};
+
+/// Databases and workers.
 pub mod setup {
     use std::time::Duration;
 
     use workpool::testing::TestDatabase;
-    use workpool::{Workpool, WorkerBuilder};
+    use workpool::{WorkerBuilder, Workpool};
 
     /// A fresh database.
     pub async fn database() -> TestDatabase {
@@ -21,6 +34,10 @@ pub mod setup {
             .heartbeat(Duration::from_millis(200))
             .poll_interval(Duration::from_millis(100))
     }
-    #[expect(unused, reason = "x")]
-    fn x() { Some(1).unwrap(); }
 }
+
+/// The programs of the README compile, and the last one runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+#[derive(Debug)]
+pub struct Readme;

@@ -38,6 +38,7 @@ fn all_rust() -> Vec<(PathBuf, String)> {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "it is the end of them")]
 fn none(faults: Vec<String>) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }

@@ -35,7 +35,7 @@ COMMENT ON COLUMN workpool.pools.created_at IS 'When the pool was first declared
 CREATE TABLE workpool.workers (
     id         uuid PRIMARY KEY,
     expires_at timestamptz NOT NULL,
-    lease_us   bigint NOT NULL,
+    lease_us   bigint NOT NULL DEFAULT 30000000 CHECK (lease_us > 0),
     dead       boolean NOT NULL DEFAULT false,
     started_at timestamptz NOT NULL DEFAULT statement_timestamp(),
     host       text NOT NULL,
