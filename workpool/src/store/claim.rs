@@ -128,11 +128,7 @@ impl Store {
             .bind(in_hand)
             .fetch_all(&mut *tx)
             .await?;
-        // Whoever canceled one of them was told that it runs; it waits again now, so it ends.
-        let canceled: Vec<_> = released.iter().filter(|row| row.1).map(|row| row.0).collect();
-        if !canceled.is_empty() {
-            self.cancel(&mut tx, &canceled).await?;
-        }
+        self.cancel_released(&mut tx, &released).await?;
         tx.commit().await?;
         Ok(released.into_iter().map(|row| row.0).collect())
     }

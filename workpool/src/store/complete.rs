@@ -1,8 +1,8 @@
 //! Ending attempts. Every statement is conditional on the fence (id, worker, fence): ids that do
 //! not come back are not ours any more.
 
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection, Row};
 use uuid::Uuid;
 
 use super::callbacks::RawCallback;
@@ -85,8 +85,9 @@ impl Store {
             .await
     }
 
-    /// Hands back attempts that were never entered, uncounted; or, `lost`, attempts that the
-    /// database rolled back when their worker died. Leaves out what was canceled.
+    /// Hands back attempts that were never entered, uncounted; what somebody canceled meanwhile
+    /// ends. Or, `lost`, attempts that the database rolled back when their worker died; then what
+    /// was canceled is left out.
     pub(crate) async fn release(
         &self,
         conn: &mut PgConnection,
@@ -95,13 +96,30 @@ impl Store {
         ids: &[Uuid],
         lost: bool,
     ) -> SqlResult<Vec<Uuid>> {
-        sqlx::query_scalar(self.sql().release.clone())
+        let mut tx = conn.begin().await?;
+        let released: Vec<(Uuid, bool)> = sqlx::query_as(self.sql().release.clone())
             .bind(worker)
             .bind(fence)
             .bind(ids)
             .bind(lost)
-            .fetch_all(conn)
-            .await
+            .fetch_all(&mut *tx)
+            .await?;
+        self.cancel_released(&mut tx, &released).await?;
+        tx.commit().await?;
+        Ok(released.into_iter().map(|row| row.0).collect())
+    }
+
+    /// Ends what was canceled while it was ours, now that it waits again.
+    pub(super) async fn cancel_released(
+        &self,
+        conn: &mut PgConnection,
+        released: &[(Uuid, bool)],
+    ) -> SqlResult<()> {
+        let canceled: Vec<_> = released.iter().filter(|row| row.1).map(|row| row.0).collect();
+        if !canceled.is_empty() {
+            self.cancel(conn, &canceled).await?;
+        }
+        Ok(())
     }
 
     /// Whether an attempt is still ours; an error while some transaction has it locked. So after a

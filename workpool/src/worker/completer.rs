@@ -53,14 +53,14 @@ async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
         // One lock order for everybody who locks several items.
         ends.sort_by_key(|end| end.id);
         let canceled = write(shared, (fence, step), ends).await;
-        // What was not put back, somebody had canceled (or superseded: the fence finds out).
+        // What was not tried again, somebody had canceled (or superseded: the fence finds out).
         if !canceled.is_empty() {
             groups.entry((Step::Finish, fence)).or_default().extend(canceled);
         }
     }
 }
 
-/// Writes one group. Returns what was not put back, to be ended as canceled.
+/// Writes one group. Returns what is not tried again, to be ended as canceled.
 fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFuture<'_, Vec<End>> {
     Box::pin(async move {
         let mut backoff = shared.backoff("completer");
@@ -146,7 +146,7 @@ async fn book(
     let mut freed = HashMap::new();
     for mut end in ends {
         let matched = sent.matched.contains(&end.id);
-        if !matched && step != Step::Finish {
+        if !matched && step == Step::Retry {
             end.verdict = end.verdict.canceled();
             canceled.push(end);
             continue;

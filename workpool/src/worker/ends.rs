@@ -85,12 +85,11 @@ impl Verdict {
         }
     }
 
-    /// The same when somebody has canceled the work, so that it is not put back.
+    /// The same when somebody has canceled the work, so that it is not tried again.
     pub(crate) fn canceled(self) -> Self {
         match self {
             Self::Retry(failure, _) => Self::Canceled(Some(failure)),
-            Self::Release => Self::Canceled(None),
-            ended => ended,
+            other => other,
         }
     }
 
