@@ -73,6 +73,12 @@ pub(crate) async fn write(ctx: &mut MutationCtx<'_>, text: &str) -> sqlx::Result
     sqlx::query(insert).bind(text).execute(ctx.db()).await.map(drop)
 }
 
+/// What takes well under a second, on a machine that is busy with other tests.
+pub(crate) const SOON: Duration = Duration::from_secs(3);
+
+/// A poll interval at which only those workers are in time that were told.
+pub(crate) const TOO_LATE: Duration = Duration::from_mins(5);
+
 /// Lets so much time pass that a worker which runs has looked for work of all pools several times,
 /// by the clock that it looks at: the end of other work is the signal.
 pub(crate) async fn let_workers_look(stage: &Stage) {

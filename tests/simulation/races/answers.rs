@@ -1,0 +1,197 @@
+//! Answers that are lost: what the server did, and what the client cannot know.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use workpool::{Cancel, WorkId};
+
+use crate::audit::{self, Enqueued, Kind};
+use crate::functions::{How, Task, once};
+use crate::line::{Line, MENDED};
+use crate::load::{enqueue_one, one};
+use crate::proxy::{Fault, Loses};
+use crate::world::{eventually, within};
+
+const ENDS: &str = "workpool ends";
+const BODIES: &str = "workpool mutations";
+const CALLBACKS: &str = "workpool callbacks";
+
+#[tokio::test]
+async fn nothing_is_entered_from_a_claim_whose_answer_was_lost_and_it_does_not_count() {
+    for kind in [Kind::Once, Kind::Again, Kind::Book] {
+        let line = Line::new().await;
+        let worker = line.worker().await;
+        line.proxy.arm(line.loses(Loses::Answer, "claim").with_rows());
+        let item = enqueue_one(line.world.workpool(), kind, How::Takes(1)).await;
+        line.mended(&[item]).await;
+        assert_eq!(line.attempts(&item), [1], "{kind:?}");
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
+}
+
+#[tokio::test]
+async fn an_enqueue_whose_answer_was_lost_is_stored_once_and_says_so() {
+    let line = Line::new().await;
+    for loses in [Loses::Answer, Loses::Statement] {
+        let before = line.proxy.hits();
+        line.proxy.arm(line.loses(loses, "enqueue"));
+        let item = enqueue_one(&line.far, Kind::Once, How::Takes(1)).await;
+        assert_eq!(line.proxy.hits(), before + 1, "{loses:?}");
+        let stored = "SELECT count(*) FROM workpool.work";
+        assert_eq!(line.world.count(stored).await, i64::try_from(before + 1).unwrap());
+        let id = WorkId::<u32>::from_uuid(item.id);
+        assert_eq!(line.world.workpool().cancel(id).await.unwrap(), Cancel::Canceled);
+        enqueue_one(&line.far, Kind::Once, How::Takes(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_batch_whose_commit_got_no_answer_is_stored_once_as_a_whole() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        line.proxy.arm(Fault::new(loses, "COMMIT"));
+        let tasks = [Task { how: How::Takes(1), fails: 0 }; 3];
+        let ids = once::enqueue_batch(&line.far, tasks).await.unwrap();
+        assert_eq!((ids.len(), line.proxy.hits()), (3, 1), "{loses:?}");
+        assert_eq!(line.world.count("SELECT count(*) FROM workpool.work").await, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_mutation_whose_commit_got_no_answer_is_applied_once_and_so_is_its_callback() {
+    let line = Line::new().await;
+    let worker = line.worker().await;
+    line.proxy.arm(Fault::new(Loses::Answer, "COMMIT").of(BODIES));
+    let item = enqueue_one(line.world.workpool(), Kind::Book, How::Takes(1)).await;
+    line.mended(&[item]).await;
+    assert_eq!(line.attempts(&item), [1], "it was committed, so it is not run again");
+    worker.shutdown().await;
+    audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test]
+async fn a_mutation_whose_commit_never_arrived_is_run_again_under_the_same_attempt() {
+    let line = Line::new().await;
+    let worker = line.worker().await;
+    line.proxy.arm(Fault::new(Loses::Statement, "COMMIT").of(BODIES));
+    let item = enqueue_one(line.world.workpool(), Kind::Book, How::Takes(1)).await;
+    line.mended(&[item]).await;
+    assert_eq!(line.attempts(&item), [1, 1]);
+    worker.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_callback_whose_commit_got_no_answer_takes_effect_once() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        let worker = line.worker().await;
+        line.proxy.arm(Fault::new(loses, "COMMIT").of(CALLBACKS));
+        let item = enqueue_one(line.world.workpool(), Kind::Book, How::Takes(1)).await;
+        line.mended(&[item]).await;
+        worker.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_an_action_whose_answer_was_lost_is_written_once_and_called_back_soon() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        let worker = line.worker().await;
+        line.proxy.arm(line.loses(loses, "finish").of(ENDS));
+        let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
+        line.mended(&[item]).await;
+        assert_eq!(line.attempts(&item), [1], "{loses:?}");
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_retry_whose_answer_was_lost_is_one_retry() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        let worker = line.worker().await;
+        line.proxy.arm(line.loses(loses, "retry").of(ENDS));
+        let id = WorkId::new();
+        let task = Task { how: How::Takes(1), fails: 1 };
+        one(line.world.workpool(), Kind::Again, id, task).await;
+        let item = Enqueued { id: id.uuid(), kind: Kind::Again, fails: 1 };
+        line.mended(&[item]).await;
+        assert_eq!(line.attempts(&item), [1, 2], "{loses:?}");
+        worker.shutdown().await;
+    }
+}
+
+#[tokio::test]
+async fn callbacks_whose_claim_got_no_answer_are_run_soon_all_the_same() {
+    let line = Line::new().await;
+    line.world.workpool().pool("mixed").pause().await.unwrap();
+    let worker = line.worker().await;
+    let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
+    line.proxy.arm(line.loses(Loses::Answer, "claim_callbacks").with_rows());
+    let id = WorkId::<u32>::from_uuid(item.id);
+    assert_eq!(line.world.workpool().cancel(id).await.unwrap(), Cancel::Canceled);
+    line.struck().await;
+    within(MENDED, "the callback has run", async || {
+        line.world.count("SELECT count(*) FROM callback_ledger WHERE outcome = 'canceled'").await
+            == 1
+    })
+    .await;
+    line.world.quiet(MENDED).await;
+    worker.shutdown().await;
+    assert_eq!(line.world.count("SELECT count(*) FROM callback_ledger").await, 1);
+}
+
+/// Every statement that a worker sends while it works, lost before and after, in the middle of
+/// mixed work: whatever is lost, everything ends as it should, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
+    const NAMES: [&str; 17] = [
+        "claim",
+        "finish",
+        "retry",
+        "lock_pools",
+        "lock_own",
+        "take",
+        "sync",
+        "due",
+        "claim_callbacks",
+        "next_callback",
+        "finish_callback",
+        "renew",
+        "leases",
+        "bury",
+        "orphans",
+        "prune",
+        "add_stats",
+    ];
+    const PLAIN: [&str; 2] = ["COMMIT", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"];
+    let line = Line::new().await;
+    let worker = line.worker().await;
+    let statements = NAMES.map(|name| (name, line.sql(name)));
+    let all = statements.into_iter().chain(PLAIN.map(|text| (text, text.to_owned())));
+    let (mut items, mut missed) = (Vec::new(), Vec::new());
+    for (name, sql) in all {
+        for loses in [Loses::Statement, Loses::Answer] {
+            let before = line.proxy.hits();
+            line.proxy.arm(Fault::new(loses, sql.clone()));
+            // Slots have to be taken anew.
+            line.world.limit(2 + u32::from(loses == Loses::Answer)).await;
+            items.extend(line.mixture().await);
+            let struck = async || line.proxy.hits() > before;
+            // Some are sent only now and then, and some perhaps not at all.
+            let _ = timeout(Duration::from_millis(800), eventually("it strikes", struck)).await;
+            line.world.quiet(MENDED).await;
+            if line.proxy.disarm() {
+                missed.push((name, loses));
+            }
+        }
+    }
+    worker.shutdown().await;
+    println!("struck {} times; not sent meanwhile: {missed:?}", line.proxy.hits());
+    let findings = audit::check(&line.world, &items).await;
+    assert_eq!(findings.lost, 0);
+    assert!(line.proxy.hits() >= 28, "too little was lost to show anything");
+    audit::nobody_is_left(&line.world).await;
+}

@@ -1,0 +1,112 @@
+//! The fence: the id, the worker, and the number of the claim.
+
+use std::time::Duration;
+
+use workpool::Status;
+
+use super::{ALL, POOL, count, database, ends, enqueued};
+use crate::audit::Kind;
+use crate::hand::{Claim, End, Hand};
+
+const SOON: Duration = Duration::ZERO;
+
+#[tokio::test]
+async fn what_a_superseded_attempt_writes_changes_nothing() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Again).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut next = Hand::with_slots(workpool, POOL, 1).await;
+    let first = late.claim_one(POOL, &ALL).await;
+    assert_eq!(first, Claim::new(id.uuid(), 1, 1));
+    assert!(late.retry(first, SOON).await, "as recovery does");
+    let second = next.claim_one(POOL, &ALL).await;
+    assert_eq!(second, Claim::new(id.uuid(), 2, 2));
+    for stale in [first, second] {
+        for end in [End::Success, End::Failed, End::Canceled] {
+            assert!(!late.finish(stale, end).await, "{end:?} of {stale:?}");
+        }
+        assert!(!late.retry(stale, SOON).await && !late.release(stale, false).await);
+    }
+    assert!(!next.finish(first, End::Success).await, "nor an old attempt of its own");
+    assert_eq!(ends(workpool, id).await, (None, vec![]));
+    let status = workpool.status(id).await.unwrap().unwrap();
+    assert!(matches!(status, Status::Running { previous_attempts: 1, .. }), "{status:?}");
+
+    assert!(next.finish(second, End::Success).await);
+    assert!(!next.finish(second, End::Success).await, "sent again, it finds nothing");
+    assert!(!next.finish(second, End::Failed).await);
+    assert_eq!(ends(workpool, id).await, (Some(0), vec![0]));
+}
+
+#[tokio::test]
+async fn a_release_that_is_sent_again_does_not_take_a_later_claim_away() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Once).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    let first = worker.claim_one(POOL, &ALL).await;
+    assert!(worker.release(first, false).await, "never entered; the answer is lost");
+    let second = worker.claim_one(POOL, &ALL).await;
+    assert_eq!(second.attempt, 1, "what was never entered does not count");
+    // It is entered now. The end of the first claim comes once more.
+    assert!(!worker.release(first, false).await, "the claim {second:?} was taken away");
+    let status = workpool.status(id).await.unwrap().unwrap();
+    assert!(status.is_running(), "{status:?}");
+}
+
+#[tokio::test]
+async fn an_end_and_its_callback_are_one_commit() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    let claim = worker.claim_one(POOL, &ALL).await;
+
+    let mut dying = worker.twin(workpool).await;
+    dying.begin().await;
+    assert!(dying.finish(claim, End::Success).await);
+    assert_eq!(ends(workpool, id).await, (None, vec![]), "nobody sees it yet");
+    dying.backend().terminate().await;
+    // Waits for what is left of that transaction, if anything.
+    assert!(worker.finish(claim, End::Failed).await);
+    assert_eq!(ends(workpool, id).await, (Some(1), vec![1]));
+}
+
+#[tokio::test]
+async fn an_end_that_was_rolled_back_has_not_happened() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    let claim = worker.claim_one(POOL, &ALL).await;
+    worker.begin().await;
+    assert!(worker.finish_claiming(claim, End::Success, &["told"]).await);
+    worker.roll_back().await;
+    assert_eq!(ends(workpool, id).await, (None, vec![]));
+    assert!(workpool.status(id).await.unwrap().unwrap().is_running());
+    assert_eq!(count(workpool, "SELECT count(*) FROM workpool.callbacks").await, 0);
+}
+
+#[tokio::test]
+async fn a_callback_is_ended_by_its_latest_attempt_only() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    let mut heir = Hand::new(workpool).await;
+    heir.register(POOL).await;
+    assert!(heir.claim_callbacks(&["told"]).await.is_empty(), "it is the first one's");
+    late.expire().await;
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    heir.inter(late.worker).await;
+    let [again] = *heir.claim_callbacks(&["told"]).await else { panic!("it is not free") };
+    let stale = Claim::new(id.uuid(), 1, 1);
+    assert!(again.fence > stale.fence, "{again:?}");
+    assert!(!late.finish_callback(stale).await && !late.finish_callback(again).await);
+    assert!(!heir.finish_callback(stale).await);
+    assert!(heir.finish_callback(again).await);
+    assert!(!heir.finish_callback(again).await, "sent again, it finds nothing");
+}

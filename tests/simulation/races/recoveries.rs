@@ -1,0 +1,222 @@
+//! Recovery against a worker that is late but not gone.
+
+use uuid::Uuid;
+use workpool::{Cancel, Status};
+
+use super::{ALL, POOL, count, database, ends, enqueued, in_order};
+use crate::audit::Kind;
+use crate::hand::{Claim, End, Hand};
+
+const WORKERS: &str = "SELECT count(*) FROM workpool.workers";
+
+#[tokio::test]
+async fn recovery_leaves_a_mutation_alone_that_is_just_committing() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    late.expire().await;
+    late.begin().await;
+    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    assert_eq!(heir.abandoned(late.worker).await, []);
+    heir.inter(late.worker).await;
+    assert_eq!(count(workpool, WORKERS).await, 1, "something of it is left");
+    late.commit().await;
+    assert_eq!(ends(workpool, id).await, (Some(0), vec![0]));
+    // And the next sweep finishes with it: the callback it had claimed is anybody's.
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    assert_eq!(heir.abandoned(late.worker).await, []);
+    heir.inter(late.worker).await;
+    assert_eq!(count(workpool, WORKERS).await, 0);
+    let free = "SELECT count(*) FROM workpool.callbacks WHERE worker IS NULL";
+    assert_eq!(count(workpool, free).await, 1);
+}
+
+#[tokio::test]
+async fn a_mutation_that_did_not_commit_after_all_is_found_by_the_next_sweep() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    late.expire().await;
+    late.begin().await;
+    assert!(late.finish(claim, End::Success).await);
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    assert_eq!(heir.abandoned(late.worker).await, []);
+    late.roll_back().await;
+    assert_eq!(heir.free_abandoned(late.worker).await, [claim]);
+    assert!(workpool.status(id).await.unwrap().unwrap().is_pending());
+}
+
+#[tokio::test]
+async fn an_end_that_waited_for_its_own_recovery_is_refused() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    late.expire().await;
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    heir.begin().await;
+    assert_eq!(heir.free_abandoned(late.worker).await, [claim]);
+    let backend = late.backend();
+    let ended = in_order(backend, late.finish(claim, End::Success), heir.commit()).await;
+    assert!(!ended);
+    assert_eq!(ends(workpool, id).await, (None, vec![]));
+}
+
+#[tokio::test]
+async fn two_that_recover_the_same_worker_share_its_items() {
+    let db = database().await;
+    let workpool = db.workpool();
+    workpool.pool(POOL).set_max_parallelism(4).await.unwrap();
+    for _ in 0..4 {
+        enqueued(workpool, Kind::Book).await;
+    }
+    let mut late = Hand::with_slots(workpool, POOL, 4).await;
+    assert_eq!(late.claim(POOL, 4, 0, &ALL).await.len(), 4);
+    late.expire().await;
+    let (mut one, mut two) = (Hand::new(workpool).await, Hand::new(workpool).await);
+    one.begin().await;
+    two.begin().await;
+    assert_eq!(one.bury(&[late.worker]).await, [late.worker]);
+    assert_eq!(two.bury(&[late.worker]).await, [] as [Uuid; 0], "it is being buried");
+    one.commit().await;
+    one.begin().await;
+    assert_eq!(one.free_abandoned(late.worker).await.len(), 4);
+    assert_eq!(two.free_abandoned(late.worker).await.len(), 0);
+    one.commit().await;
+    two.commit().await;
+    let running = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL OR lost <> 1";
+    assert_eq!(count(workpool, running).await, 0);
+}
+
+#[tokio::test]
+async fn a_renewal_that_waited_for_the_burial_is_refused_and_one_under_way_prevents_it() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    late.expire().await;
+    late.begin().await;
+    assert!(late.renew().await);
+    assert_eq!(heir.bury(&[late.worker]).await, [] as [Uuid; 0]);
+    late.commit().await;
+    assert_eq!(heir.bury(&[late.worker]).await, [] as [Uuid; 0], "it is renewed");
+
+    late.expire().await;
+    heir.begin().await;
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    let backend = late.backend();
+    assert!(!in_order(backend, late.renew(), heir.commit()).await);
+}
+
+#[tokio::test]
+async fn a_claim_under_way_when_its_worker_is_buried_is_recovered() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    late.expire().await;
+    late.begin().await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    let backend = heir.backend();
+    let dead = in_order(backend, heir.bury(&[late.worker]), late.commit()).await;
+    assert_eq!(dead, [late.worker]);
+    assert_eq!(heir.free_abandoned(late.worker).await, [claim]);
+    assert!(late.claim(POOL, 1, 0, &ALL).await.is_empty(), "its slots are frozen");
+    assert!(workpool.status(id).await.unwrap().unwrap().is_pending());
+}
+
+#[tokio::test]
+async fn a_row_of_an_unknown_worker_is_recovered_once_and_not_from_under_its_next_claim() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let by_hand = "UPDATE workpool.work SET worker = $1, attempt = 1, fence = 1";
+    let unknown = Uuid::now_v7();
+    sqlx::query(by_hand).bind(unknown).execute(workpool.db()).await.unwrap();
+    let mut next = Hand::with_slots(workpool, POOL, 1).await;
+    let (mut one, mut two) = (Hand::new(workpool).await, Hand::new(workpool).await);
+    // The second one has looked before the first one commits that it has recovered the row.
+    one.begin().await;
+    assert_eq!(one.orphans().await, [unknown]);
+    let recover = async {
+        assert_eq!(one.bury(&[]).await, [unknown]);
+        assert_eq!(one.free_abandoned(unknown).await, [Claim::new(id.uuid(), 1, 1)]);
+        one.inter_locked(unknown).await;
+        one.commit().await;
+    };
+    let backend = two.backend();
+    in_order(backend, two.orphans(), recover).await;
+    let claim = next.claim_one(POOL, &ALL).await;
+    for dead in two.bury(&[]).await {
+        assert_eq!(two.free_abandoned(dead).await, []);
+        two.inter(dead).await;
+    }
+    let status = workpool.status(id).await.unwrap().unwrap();
+    assert!(matches!(status, Status::Running { .. }), "{status:?}");
+    assert!(next.finish(claim, End::Success).await);
+    let slots = "SELECT count(*) FROM workpool.slots";
+    assert_eq!(count(workpool, slots).await, 1, "nothing of the unknown worker is left");
+}
+
+#[tokio::test]
+async fn a_locked_callback_of_a_worker_whose_row_was_deleted_is_freed_in_the_end() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    heir.register(POOL).await;
+    let claim = late.claim_one(POOL, &ALL).await;
+    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    sqlx::query("DELETE FROM workpool.workers WHERE id = $1")
+        .bind(late.worker)
+        .execute(workpool.db())
+        .await
+        .unwrap();
+    // It runs the callback, and is swept meanwhile.
+    late.begin().await;
+    assert!(late.finish_callback(Claim::new(id.uuid(), 1, 1)).await);
+    for dead in heir.bury(&[late.worker]).await {
+        heir.inter(dead).await;
+    }
+    late.roll_back().await;
+    for dead in heir.bury(&[late.worker]).await {
+        heir.inter(dead).await;
+    }
+    let claimed = heir.claim_callbacks(&["told"]).await;
+    assert_eq!(claimed.len(), 1, "nobody can run it");
+}
+
+#[tokio::test]
+async fn a_callback_claim_under_way_when_its_worker_is_interred_is_not_lost() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Book).await;
+    assert_eq!(workpool.cancel(id).await.unwrap(), Cancel::Canceled);
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::new(workpool).await;
+    heir.register(POOL).await;
+    late.expire().await;
+    late.begin().await;
+    assert_eq!(late.claim_callbacks(&["told"]).await.len(), 1);
+    // Swept before its commit, and after it.
+    for commits in [true, false] {
+        for dead in heir.bury(&[late.worker]).await {
+            heir.inter(dead).await;
+        }
+        if commits {
+            late.commit().await;
+        }
+    }
+    assert_eq!(heir.claim_callbacks(&["told"]).await.len(), 1, "nobody can run it");
+}
