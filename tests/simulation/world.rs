@@ -18,8 +18,7 @@ use crate::notes::Notes;
 
 /// The lease of worker processes, unless a test says otherwise.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
-/// What the contract allows beyond the lease for recovery.
-/// Beyond the lease: two seconds are promised, the rest is for a busy machine.
+/// Beyond the lease: the contract allows two seconds, the rest is for a busy machine.
 pub(crate) const RECOVERY: Duration = Duration::from_secs(8);
 
 /// Waits, looking again and again, until something is true; panics after `limit`.
