@@ -136,11 +136,15 @@ impl Registry {
         known.map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"))
     }
 
-    /// Missing application state, all of it in one error.
-    pub(crate) fn check_state(&self, state: &State) -> Result<()> {
+    /// Missing application state of these functions and of all callbacks, in one error.
+    pub(crate) fn check_state(&self, state: &State, claimed: &[&str]) -> Result<()> {
+        let runs = |spec: &FunctionSpec| {
+            spec.kind == FunctionKind::OnComplete || claimed.contains(&spec.name)
+        };
         let mut faults: Vec<_> = self
             .functions
             .values()
+            .filter(|entry| runs(entry.spec))
             .flat_map(|entry| entry.spec.state.iter().map(|need| (entry.spec, need)))
             .filter(|(_, need)| !state.contains(need.type_id))
             .map(|(spec, need)| {

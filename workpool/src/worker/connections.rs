@@ -94,6 +94,8 @@ async fn set_up(conn: &mut PgConnection, purpose: Purpose, idle: &str) -> SqlRes
         // Their tables are often larger than the planner knows; our statements go by their indexes.
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
+        // With scans off, a small table without an index seems so costly that it would be compiled.
+        ("jit", "off"),
     ];
     let plain = plain.iter().filter(|_| !matches!(purpose, Purpose::Bodies));
     let (names, values): (Vec<_>, Vec<_>) = keep.iter().chain(plain).copied().unzip();

@@ -138,7 +138,7 @@ impl Source {
 async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<Worker> {
     settings.check()?;
     let registry = Registry::collect(false)?;
-    registry.check_state(&state)?;
+    registry.check_state(&state, &settings.functions(&registry))?;
     let source = Source {
         connections: Connections::open(&workpool, &settings),
         registry: Arc::new(registry),

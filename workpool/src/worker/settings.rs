@@ -177,7 +177,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// Claims only these functions, by their registered names; others are left to other workers.
+    /// Claims only these functions, by their registered names; others are left to other workers, and
+    /// need no state here.
     pub fn only_functions<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.settings.functions = Some(names.into_iter().map(Into::into).collect());
         self
