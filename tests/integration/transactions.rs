@@ -67,6 +67,7 @@ async fn waiting_mutation(ctx: &mut MutationCtx<'_>) -> workpool::Result<()> {
 /// Hides the error of a broken statement.
 #[mutation(pool = "conflicts")]
 async fn ignoring_an_error(ctx: &mut MutationCtx<'_>) -> workpool::Result<()> {
+    ctx.state::<Witness>().saw("entered");
     let broken = sqlx::query("SELECT 1 / 0").execute(ctx.db()).await;
     assert!(broken.is_err());
     Ok(())
@@ -120,11 +121,12 @@ async fn an_error_of_a_mutation_ends_it_and_rolls_its_body_back() {
 }
 
 #[tokio::test]
-async fn a_mutation_that_hides_a_broken_statement_fails_and_does_not_hang() {
+async fn a_mutation_that_hides_a_broken_statement_fails_at_once() {
     let stage = Stage::new().await;
     let id = ignoring_an_error::enqueue(stage.workpool(), ()).await.unwrap();
     stage.drain().await.assert_nothing_left();
     assert_eq!(end_of(&stage, id).await.outcome, OutcomeKind::Failed);
+    assert_eq!(stage.witness.count("entered"), 1);
 }
 
 #[tokio::test]

@@ -45,8 +45,15 @@ async fn takers_that_waited_for_one_another_are_not_granted_the_same_slots() {
 
 #[tokio::test]
 async fn a_claim_takes_no_more_than_asked_and_nothing_twice_however_it_is_planned() {
-    const PLANS: [&str; 5] =
-        ["enable_hashjoin", "enable_mergejoin", "enable_material", "enable_hashagg", "enable_sort"];
+    // And no time spent on compiling what looks expensive by that.
+    const PLANS: [&str; 6] = [
+        "enable_hashjoin",
+        "enable_mergejoin",
+        "enable_material",
+        "enable_hashagg",
+        "enable_sort",
+        "jit",
+    ];
     let mut random = Random::seeded("claimers");
     let db = database().await;
     let workpool = db.workpool();
@@ -66,7 +73,7 @@ async fn a_claim_takes_no_more_than_asked_and_nothing_twice_however_it_is_planne
         }
         claimers.push(claimer);
     }
-    for round in 0..10 {
+    for round in 0..20 {
         let asked: Vec<_> = claimers.iter().map(|_| random.between(0, 6).cast_signed()).collect();
         let claims =
             claimers.iter_mut().zip(&asked).map(|(c, items)| c.claim(POOL, *items, 0, &ALL));
