@@ -213,6 +213,28 @@ mod tests {
     }
 
     #[test]
+    fn two_functions_of_one_name_are_a_fault_that_names_both_places() {
+        fn never<'a>(_: &'a ActionCtx, _: &'a str) -> HandlerFuture<'a, String> {
+            Box::pin(async { Ok(String::new()) })
+        }
+        let entry = |line| -> &'static Entry {
+            let spec = Box::leak(Box::new(FunctionSpec {
+                name: "twice",
+                kind: FunctionKind::Action,
+                pool: Some(PoolRef::Named("p")),
+                retry: crate::function::RetrySetting::Unset,
+                timeout: None,
+                status_ttl: None,
+                state: &[],
+                location: Location { file: "a.rs", line },
+            }));
+            Box::leak(Box::new(Entry { spec, handler: Handler::Action(never) }))
+        };
+        let error = Registry::check(&[entry(1), entry(2)], &[], false).unwrap_err().to_string();
+        assert!(error.contains("a.rs:1") && error.contains("a.rs:2"), "{error}");
+    }
+
+    #[test]
     fn one_pool_with_two_meanings_is_a_fault() {
         let here = Location { file: "a.rs", line: 1 };
         let entry = |limit| -> &'static PoolEntry {

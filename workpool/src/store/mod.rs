@@ -35,7 +35,7 @@ pub(crate) use lease::{Abandoned, LeaseRow, Registration};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
-    conflicts, is_locked, is_refusal, is_transient, lost_connection, may_rerun,
+    conflicts, is_broken, is_locked, is_refusal, is_transient, lost_connection, may_rerun,
 };
 use statements::Statements;
 #[cfg(feature = "testing")]

@@ -51,6 +51,11 @@ pub(crate) fn may_rerun(error: &sqlx::Error) -> bool {
     is_transient(error) && code(error).is_none_or(|code| code != READ_ONLY)
 }
 
+/// Whether an earlier statement broke the transaction, and its error was hidden.
+pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code == "25P02")
+}
+
 /// Whether the database refuses the values themselves, so that sending them again is in vain: data
 /// exceptions, violated constraints, limits exceeded.
 pub(crate) fn is_refusal(error: &sqlx::Error) -> bool {

@@ -19,7 +19,7 @@ use crate::context::{Attempt, MutationCtx};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
-use crate::store::{BEGIN, RawCallback, SqlResult, is_refusal, lost_connection};
+use crate::store::{BEGIN, RawCallback, SqlResult, is_broken, is_refusal, lost_connection};
 
 /// The handler of a mutation.
 pub(crate) type MutationFn =
@@ -144,7 +144,8 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
         return lost(&error);
     }
     // Unless it is the values that the database refuses, nobody knows that it would do so again.
-    let refusal = is_refusal(&error);
+    // A broken transaction is the body's own doing: it went on after an error.
+    let refusal = is_refusal(&error) || is_broken(&error);
     let failure = Failure::from_error(error.into());
     if refusal { Tried::Failed(failure) } else { Tried::Again(failure) }
 }
