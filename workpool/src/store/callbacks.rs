@@ -6,6 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
+use super::complete::found;
 use super::time::micros;
 use super::{SqlResult, Store, Timestamp};
 use crate::function::RawCompletion;
@@ -130,9 +131,7 @@ impl Store {
         id: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        let sql = self.sql().held_callback.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
-        Ok(row.await?.is_some())
+        found(self.sql().held_callback.clone(), conn, id, worker, fence).await
     }
 
     /// Hands back the callbacks that are marked as ours and are not in `in_hand`.

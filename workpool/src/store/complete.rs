@@ -2,7 +2,7 @@
 //! not come back are not ours any more.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Row};
+use sqlx::{Connection, Row, SqlStr};
 use uuid::Uuid;
 
 use super::callbacks::RawCallback;
@@ -131,9 +131,7 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        let sql = self.sql().held.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
-        Ok(row.await?.is_some())
+        found(self.sql().held.clone(), conn, id, worker, fence).await
     }
 
     /// Whether an attempt is ours as things stand.
@@ -144,9 +142,7 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        let sql = self.sql().current.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
-        Ok(row.await?.is_some())
+        found(self.sql().current.clone(), conn, id, worker, fence).await
     }
 
     /// Like `current`, and keeps it ours until the end of the transaction.
@@ -157,8 +153,18 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        let sql = self.sql().owned.clone();
-        let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
-        Ok(row.await?.is_some())
+        found(self.sql().owned.clone(), conn, id, worker, fence).await
     }
+}
+
+/// Whether a statement that looks for a fence finds its row.
+pub(super) async fn found(
+    sql: SqlStr,
+    conn: &mut PgConnection,
+    id: Uuid,
+    worker: Uuid,
+    fence: i32,
+) -> SqlResult<bool> {
+    let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
+    Ok(row.await?.is_some())
 }
