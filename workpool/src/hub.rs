@@ -113,6 +113,11 @@ pub(crate) async fn next_hint(hints: &mut broadcast::Receiver<Hint>) -> Hint {
     }
 }
 
+/// Forgets the hints that have come: one look answers all of them.
+pub(crate) fn forget(hints: &mut broadcast::Receiver<Hint>) {
+    *hints = hints.resubscribe();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +131,18 @@ mod tests {
             assert_eq!(Hint::parse(garbage), Hint::Any);
         }
         assert_eq!(Hint::parse(&Hint::change_payload(&"x".repeat(200))), Hint::Any);
+    }
+
+    #[tokio::test]
+    async fn one_look_answers_all_hints_that_have_come() {
+        let hub = Hub::default();
+        let mut hints = hub.subscribe();
+        for _ in 0..2000 {
+            hub.send(Hint::Any);
+        }
+        assert_eq!(next_hint(&mut hints).await, Hint::Any);
+        forget(&mut hints);
+        hub.send(Hint::Signal);
+        assert_eq!(next_hint(&mut hints).await, Hint::Signal);
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::handle::Workpool;
-use crate::hub::{Hint, next_hint};
+use crate::hub::{Hint, forget, next_hint};
 use crate::store::ResultRow;
 use crate::work::{OutcomeKind, Status, WorkId};
 
@@ -185,6 +185,7 @@ impl Changes {
         };
         // Too late only means to look.
         let _ = timeout(wait, relevant).await;
+        forget(&mut self.hints);
     }
 
     /// Tells workers, which follow in about a second, that changes of the pool are wanted.

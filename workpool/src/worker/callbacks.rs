@@ -9,7 +9,7 @@ use super::guard;
 use super::shared::Shared;
 use super::transaction::{self, CallbackFn, Job, Tried};
 use crate::failure::{Advice, Failure, FailureKind};
-use crate::hub::{Hint, next_hint};
+use crate::hub::{Hint, forget, next_hint};
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{RawCallback, SqlResult};
@@ -70,6 +70,7 @@ pub(crate) async fn run(
             }
             hint = next_hint(&mut hints) => {
                 if matches!(hint, Hint::Any | Hint::Signal) {
+                    forget(&mut hints);
                     look_at = Instant::now();
                 }
             }

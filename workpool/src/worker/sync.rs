@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::dispatcher::Event;
 use super::shared::Shared;
-use crate::hub::{Hint, next_hint};
+use crate::hub::{Hint, forget, next_hint};
 use crate::store::SqlResult;
 use crate::telemetry::LogLevel;
 
@@ -17,6 +17,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
     let mut backoff = shared.backoff("sync");
     let mut hints = shared.workpool.hub().subscribe();
     loop {
+        forget(&mut hints);
         let pause = match sync(&shared).await {
             Ok(()) => {
                 backoff.succeeded();
