@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use tokio::sync::watch;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::DefaultGuard;
+use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
 
 use crate::waiting::patiently;
@@ -62,6 +63,8 @@ impl Events {
     /// Begins to collect.
     #[must_use]
     pub fn collect() -> Self {
+        static SILENT: Once = Once::new();
+        SILENT.call_once(|| tracing::subscriber::set_global_default(Silent).unwrap());
         let log = Arc::new(watch::Sender::new(Vec::new()));
         let collector =
             Collector { log: Arc::clone(&log), spans: Mutex::default(), last: AtomicU64::new(0) };
@@ -82,6 +85,34 @@ impl Events {
         let log = patiently(&format!("such an event `{name}` is logged"), any).await.unwrap();
         log.iter().find(wanted).cloned().unwrap()
     }
+}
+
+/// Collects nothing, for the threads of all other tests: while there is a subscriber that may want
+/// an event some time, no event is taken for unwanted once and for all.
+struct Silent;
+
+impl Subscriber for Silent {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 struct Collector {
