@@ -26,14 +26,10 @@ const AGAIN: Duration = Duration::from_millis(2);
 const LOCKED: Duration = Duration::from_millis(50);
 
 /// The callbacks that a statement which ends work may claim for this worker.
-pub(crate) fn at_once(shared: &Shared, resent: bool) -> Vec<&'static str> {
+pub(crate) fn at_once(shared: &Shared, resent: bool) -> &[&'static str] {
     let room = shared.callbacks_in_hand().len() < IN_HAND;
     // After a lost answer we would not know what we had claimed.
-    if room && !resent && !shared.stop.is_cancelled() {
-        shared.registry.names(true)
-    } else {
-        Vec::new()
-    }
+    if room && !resent && !shared.stop.is_cancelled() { &shared.callback_names } else { &[] }
 }
 
 /// Takes over a callback that the end of its work claimed for this worker.

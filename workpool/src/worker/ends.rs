@@ -132,7 +132,7 @@ pub(crate) async fn send(
             let ended: Vec<_> =
                 ends.iter().map(|end| end.verdict.ended(end.id, end.attempt)).collect();
             let known = callbacks::at_once(shared, resent);
-            let done = store.finish(&mut conn, worker, fence, &ended, &known).await?;
+            let done = store.finish(&mut conn, worker, fence, &ended, known).await?;
             Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
         }
     }

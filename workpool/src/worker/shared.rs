@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) state: Arc<State>,
     pub(crate) settings: Arc<Settings>,
+    /// The names of the callbacks that it knows: asked for with each batch of ends.
+    pub(crate) callback_names: Vec<&'static str>,
     pub(crate) worker: Uuid,
     pub(crate) lease: Arc<Lease>,
     pub(crate) connections: Connections,
@@ -89,6 +91,7 @@ impl Shared {
             worker: Uuid::now_v7(),
             lease: Arc::new(Lease::new()),
             permits: Permits::new(parts.settings.transactions),
+            callback_names: parts.registry.names(true),
             workpool: parts.workpool,
             registry: parts.registry,
             state: parts.state,

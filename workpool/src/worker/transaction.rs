@@ -263,7 +263,7 @@ impl Job<'_> {
                 let success = Verdict::Success(result.to_owned());
                 let end = [success.ended(item.row.id, item.row.attempt)];
                 let known = callbacks::at_once(shared, false);
-                let done = store.finish(tx, worker, item.row.fence, &end, &known).await?;
+                let done = store.finish(tx, worker, item.row.fence, &end, known).await?;
                 Ok((!done.ids.is_empty()).then_some(done.callbacks))
             }
             Self::Callback(callback, _) => {
