@@ -1,7 +1,7 @@
 //! Sections 2, 10 and 12: migrations, versions, and several schemas in one database.
 
 use sqlx::Executor;
-use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use workpool::{Error, OutcomeKind, Workpool};
 use workpool_tests::{Stage, setup};
 
@@ -11,8 +11,8 @@ use crate::functions::{echo, let_workers_look, note};
 async fn empty_database(stage: &Stage, options: &str) -> PgPool {
     let name: String = stage.value("SELECT current_database() || '_empty'").await;
     stage.execute(&format!("CREATE DATABASE {name} TEMPLATE template0 {options}")).await;
-    let connect = stage.workpool().db().connect_options();
-    PgPoolOptions::new().connect_lazy_with(connect.as_ref().clone().database(&name))
+    let connect: PgConnectOptions = stage.url().parse().unwrap();
+    PgPoolOptions::new().connect_lazy_with(connect.database(&name))
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod events;
 mod gates;
+pub mod pooler;
 mod stage;
 mod waiting;
 mod witness;

@@ -6,12 +6,15 @@ use uuid::Uuid;
 use workpool::testing::TestDatabase;
 use workpool::{Worker, WorkerBuilder, Workpool};
 
-use crate::{Gates, Witness, eventually, setup};
+use crate::{Gates, Witness, eventually, pooler, setup};
 
 /// What a test plays on.
 #[derive(Debug)]
 pub struct Stage {
     database: TestDatabase,
+    workpool: Workpool,
+    /// Of a process that connects as this one does.
+    url: String,
     /// Where handlers wait.
     pub gates: Gates,
     /// What handlers did.
@@ -22,7 +25,13 @@ impl Stage {
     /// A fresh database with an empty table `notes`.
     pub async fn new() -> Self {
         let database = setup::database().await;
-        let stage = Self { database, gates: Gates::default(), witness: Witness::default() };
+        let (workpool, url) = if pooler::is_wanted() {
+            pooler::through(&database).await
+        } else {
+            (database.workpool().clone(), database.url().to_owned())
+        };
+        let (gates, witness) = Default::default();
+        let stage = Self { database, workpool, url, gates, witness };
         stage
             .execute(
                 "CREATE TABLE notes (n bigint GENERATED ALWAYS AS IDENTITY, text text NOT NULL)",
@@ -34,10 +43,10 @@ impl Stage {
     /// The handle that belongs to the database.
     #[must_use]
     pub const fn workpool(&self) -> &Workpool {
-        self.database.workpool()
+        &self.workpool
     }
 
-    /// The URL of the database.
+    /// The URL of the database, past any pooler.
     #[must_use]
     pub fn url(&self) -> &str {
         self.database.url()
@@ -45,7 +54,10 @@ impl Stage {
 
     /// Another handle on the same database: nothing in memory is shared, as between processes.
     pub async fn another_process(&self) -> Workpool {
-        Workpool::connect(self.url()).await.unwrap()
+        if pooler::is_wanted() {
+            return pooler::pooled(self.database.url()).connect(&self.url).await.unwrap();
+        }
+        Workpool::connect(&self.url).await.unwrap()
     }
 
     /// A worker with short times.
@@ -70,7 +82,7 @@ impl Stage {
 
     /// Runs a statement.
     pub async fn execute(&self, sql: &str) {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.workpool().db()).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(self.database.workpool().db()).await.unwrap();
     }
 
     /// The only value of the only row.
@@ -78,7 +90,8 @@ impl Stage {
     where
         T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + Send + Unpin,
     {
-        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(self.workpool().db()).await.unwrap();
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).fetch_one(self.database.workpool().db()).await.unwrap();
         row.get(0)
     }
 
@@ -93,7 +106,7 @@ impl Stage {
 
     /// All rows.
     pub async fn rows<T: for<'r> FromRow<'r, PgRow> + Send + Unpin>(&self, sql: &str) -> Vec<T> {
-        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.workpool().db()).await.unwrap()
+        sqlx::query_as(AssertSqlSafe(sql)).fetch_all(self.database.workpool().db()).await.unwrap()
     }
 
     /// Everything that mutations and callbacks have noted, in order.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
@@ -13,7 +12,7 @@ use crate::failure::Failure;
 use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::pool::PoolHandle;
-use crate::store::{BEGIN, Store};
+use crate::store::Store;
 use crate::submit::Within;
 use crate::work::{Cancel, OutcomeKind, WorkId};
 
@@ -48,11 +47,14 @@ impl Workpool {
         let id = id.uuid();
         let run = move |workpool: Self| -> BoxFuture<'static, Result<Cancel>> {
             Box::pin(async move {
-                let mut conn = workpool.db().acquire().await?;
-                let mut tx = conn.begin_with(BEGIN).await?;
-                let answer = cancel(workpool.store(), &mut tx, id).await?;
-                tx.commit().await?;
-                Ok(answer)
+                let store = workpool.store();
+                let canceled = async |conn: &mut PgConnection| {
+                    let mut tx = store.begin(conn).await?;
+                    let answer = cancel(store, &mut tx, id).await?;
+                    tx.commit().await?;
+                    Ok(answer)
+                };
+                workpool.run(canceled).await
             })
         };
         let answer = self.transact(run).await?;
@@ -62,8 +64,8 @@ impl Workpool {
 
     /// Callbacks that were given up after many attempts, oldest first, at most `limit`.
     pub async fn parked_callbacks(&self, limit: u32) -> Result<Vec<ParkedCallback>> {
-        let mut conn = self.db().acquire().await?;
-        let rows = self.store().parked(&mut conn, i64::from(limit)).await?;
+        let store = self.store();
+        let rows = self.run(async |conn| Ok(store.parked(conn, i64::from(limit)).await?)).await?;
         let parked = rows.into_iter().map(|row| ParkedCallback {
             work_id: row.id,
             pool: row.pool,
@@ -81,9 +83,9 @@ impl Workpool {
     /// Makes parked callbacks due again, with fresh attempts. Returns how many of these were
     /// parked.
     pub async fn replay_callbacks(&self, work: impl IntoIterator<Item = Uuid>) -> Result<u64> {
-        let mut conn = self.db().acquire().await?;
         let ids: Vec<_> = work.into_iter().collect();
-        let replayed = self.store().replay(&mut conn, &ids).await?;
+        let store = self.store();
+        let replayed = self.run(async |conn| Ok(store.replay(conn, &ids).await?)).await?;
         self.hub().send(Hint::Signal);
         Ok(replayed.unsigned_abs())
     }
@@ -94,6 +96,7 @@ impl Within<'_> {
     /// it is rolled back, nothing has happened. Until then the item stays locked.
     pub async fn cancel<T>(&self, id: WorkId<T>) -> Result<Cancel> {
         let mut conn = self.conn.lock().await;
+        self.workpool.check_pooled(&conn)?;
         cancel(self.workpool.store(), &mut conn, id.uuid()).await
     }
 }
@@ -158,13 +161,16 @@ impl CancelAll<'_> {
             let (name, function) = (name.clone(), function.clone());
             Box::pin(async move {
                 let store = workpool.store();
-                let mut conn = workpool.db().acquire().await?;
-                let mut tx = conn.begin_with(BEGIN).await?;
                 let function = function.as_deref();
-                let found = store.cancelable(&mut tx, &name, function, with_running, limit).await?;
-                let sum = cancel_chunks(store, &mut tx, &found).await?;
-                tx.commit().await?;
-                Ok(sum)
+                let canceled = async |conn: &mut PgConnection| {
+                    let mut tx = store.begin(conn).await?;
+                    let found =
+                        store.cancelable(&mut tx, &name, function, with_running, limit).await?;
+                    let sum = cancel_chunks(store, &mut tx, &found).await?;
+                    tx.commit().await?;
+                    Ok(sum)
+                };
+                workpool.run(canceled).await
             })
         };
         let sum = workpool.transact(run).await?;

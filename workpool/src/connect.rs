@@ -1,9 +1,11 @@
 //! Connecting: migrates the schema and seeds the pools that code declares.
 
-use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use std::sync::Arc;
 
-use crate::error::Result;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+
+use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::registry::Registry;
 use crate::store::{PoolRow, Store};
@@ -14,9 +16,14 @@ use crate::telemetry;
 #[must_use = "nothing is connected until `connect` or `attach` is called"]
 pub struct Builder {
     schema: String,
+    pooled: bool,
+    listen_url: Option<String>,
     migrate: bool,
     deny_undeclared_pools: bool,
 }
+
+/// Prepared statements that a connection keeps: what sqlx keeps by itself.
+const STATEMENTS: usize = 100;
 
 impl Workpool {
     /// Connects with the defaults: schema `workpool`, which is created or migrated, under a lock,
@@ -38,7 +45,13 @@ impl Workpool {
 
     /// Everything else that can be set up.
     pub fn builder() -> Builder {
-        Builder { schema: "workpool".into(), migrate: true, deny_undeclared_pools: false }
+        Builder {
+            schema: "workpool".into(),
+            pooled: false,
+            listen_url: None,
+            migrate: true,
+            deny_undeclared_pools: false,
+        }
     }
 }
 
@@ -46,6 +59,29 @@ impl Builder {
     /// The schema that holds the tables: `[a-z_][a-z0-9_]{0,47}`.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
+        self
+    }
+
+    /// For connections through a pooler that gives out its servers a transaction at a time, such as
+    /// PgBouncer with `pool_mode = transaction`. Then every statement runs unnamed, in an explicit
+    /// transaction, and relies on nothing that a session would remember. It costs round trips: leave
+    /// it off elsewhere. Without it, connecting through such a pooler is refused:
+    /// [`Error::TransactionPooler`].
+    ///
+    /// Notifications do not pass such a pooler. Give a [`listen_url`](Self::listen_url), or have
+    /// everything polled, which is as safe, and slower by the poll interval.
+    ///
+    /// The transactions of mutations begin with `DEALLOCATE ALL`, so that their own statements may
+    /// have names. Other queries of the application are its own business.
+    pub fn pooled(mut self, on: bool) -> Self {
+        self.pooled = on;
+        self
+    }
+
+    /// Where to listen for notifications: the same database, past the pooler. For
+    /// [`pooled`](Self::pooled) mode.
+    pub fn listen_url(mut self, url: impl Into<String>) -> Self {
+        self.listen_url = Some(url.into());
         self
     }
 
@@ -63,28 +99,41 @@ impl Builder {
 
     /// Connects to a database.
     pub async fn connect(self, url: &str) -> Result<Workpool> {
-        let db = PgPoolOptions::new().connect(url).await?;
+        // Poolers refuse this start-up parameter, and PostgreSQL 12 and later do not need it.
+        let options = url.parse::<PgConnectOptions>()?.extra_float_digits(None);
+        let cache = if self.pooled { 0 } else { STATEMENTS };
+        let options = options.statement_cache_capacity(cache);
+        let db = PgPoolOptions::new().connect_with(options).await?;
         self.attach(db).await
     }
 
     /// Uses connections that the application has.
     pub async fn attach(self, db: PgPool) -> Result<Workpool> {
-        let store = Store::new(&self.schema)?;
+        let store = Store::new(&self.schema, self.pooled)?;
         let registry = Registry::collect(self.deny_undeclared_pools)?;
-        let workpool = Workpool::assemble(db, store);
+        let listen = match &self.listen_url {
+            Some(url) => Some(Arc::new(url.parse()?)),
+            None => (!self.pooled).then(|| db.connect_options()),
+        };
+        let workpool = Workpool::assemble(db, store, listen);
         // In a task of its own: a dropped migration would leave its transaction open.
         let run = {
             let workpool = workpool.clone();
             async move {
-                let mut conn = workpool.db().acquire().await?;
-                if self.migrate {
-                    workpool.store().migrate(&mut conn).await?;
-                } else {
-                    workpool.store().require_version(&mut conn).await?;
+                let store = workpool.store();
+                if !self.pooled && store.meets_pooler(workpool.db()).await? {
+                    return Err(Error::TransactionPooler);
                 }
                 let pools = registry.pools();
-                let rows = workpool.store().seed_pools(&mut conn, &pools).await?;
-                point_out_differences(&rows, &registry);
+                let seeded = async |conn: &mut PgConnection| {
+                    if self.migrate {
+                        store.migrate(conn).await?;
+                    } else {
+                        store.require_version(conn).await?;
+                    }
+                    Ok(store.seed_pools(conn, &pools).await?)
+                };
+                point_out_differences(&workpool.run(seeded).await?, &registry);
                 Ok(())
             }
         };

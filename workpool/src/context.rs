@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use crate::BoxFuture;
 use crate::cancel;
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
-use crate::store::{BEGIN, NewWork};
+use crate::store::NewWork;
 use crate::submit::{self, EnqueueContext, Submission};
 use crate::work::{Cancel, WorkId};
 
@@ -134,8 +133,11 @@ impl ActionCtx {
     /// nothing can hold back.
     pub async fn is_current(&self) -> Result<bool> {
         let Attempt { workpool, work_id, worker, fence, .. } = &self.attempt;
-        let mut conn = workpool.db().acquire().await?;
-        Ok(workpool.store().current(&mut conn, *work_id, *worker, *fence).await?)
+        let store = workpool.store();
+        let current = async |conn: &mut PgConnection| {
+            Ok(store.current(conn, *work_id, *worker, *fence).await?)
+        };
+        workpool.run(current).await
     }
 }
 
@@ -144,13 +146,15 @@ impl EnqueueContext for ActionCtx {
         let Attempt { workpool, work_id, worker, fence, .. } = self.attempt.clone();
         let write = async move {
             let store = workpool.store();
-            let mut conn = workpool.db().acquire().await?;
-            let mut tx = conn.begin_with(BEGIN).await?;
-            if !store.owned(&mut tx, work_id, worker, fence).await? {
-                return Err(Error::Superseded);
-            }
-            submit::write(store, &mut tx, &items, true).await?;
-            tx.commit().await.map_err(|source| Error::Unconfirmed { id: items[0].id, source })
+            let written = async |conn: &mut PgConnection| {
+                let mut tx = store.begin(conn).await?;
+                if !store.owned(&mut tx, work_id, worker, fence).await? {
+                    return Err(Error::Superseded);
+                }
+                submit::write(store, &mut tx, &items, true).await?;
+                Ok(tx.commit().await?)
+            };
+            workpool.run(written).await.map_err(|error| submit::unconfirmed(error, items[0].id))
         };
         // In a task of its own: a dropped transaction would stay open on its connection.
         Box::pin(async { tokio::spawn(write).await.expect("writing rows does not panic") })

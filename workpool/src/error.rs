@@ -107,6 +107,15 @@ pub enum Error {
         known: i32,
     },
 
+    /// Between this program and the database is a pooler that gives out its servers a transaction at
+    /// a time. Statements prepared there would meet another server, which answers with somebody
+    /// else's rows or an error.
+    #[error(
+        "this connection leads through a pooler in transaction mode: connect with \
+         `Workpool::builder().pooled(true)`, or past the pooler, or have it pool sessions"
+    )]
+    TransactionPooler,
+
     /// The database said no, or could not be reached.
     #[error(transparent)]
     Database(#[from] sqlx::Error),

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{PgPool, SqlSafeStr};
 
 use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::store::{Store, conflicts};
+use crate::store::{BEGIN, Link, Store, conflicts};
 
 /// A handle on the work in one schema of one database. Cheap to clone; all clones share their
 /// connections.
@@ -27,20 +28,27 @@ pub struct Workpool {
 }
 
 struct Inner {
-    db: PgPool,
+    link: Link,
+    /// Where notifications are listened to; none: nowhere.
+    listen: Option<Arc<PgConnectOptions>>,
     store: Store,
     hub: Arc<Hub>,
 }
 
 impl Workpool {
-    pub(crate) fn assemble(db: PgPool, store: Store) -> Self {
-        Self { inner: Arc::new(Inner { db, store, hub: Arc::new(Hub::default()) }) }
+    pub(crate) fn assemble(
+        db: PgPool,
+        store: Store,
+        listen: Option<Arc<PgConnectOptions>>,
+    ) -> Self {
+        let link = Link::new(db, store.is_pooled().then(|| BEGIN.into_sql_str()), None);
+        Self { inner: Arc::new(Inner { link, listen, store, hub: Arc::new(Hub::default()) }) }
     }
 
     /// The pool of connections that this handle uses.
     #[must_use]
     pub fn db(&self) -> &PgPool {
-        &self.inner.db
+        self.inner.link.db()
     }
 
     /// The schema that holds the tables.
@@ -55,6 +63,14 @@ impl Workpool {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.inner.hub
+    }
+
+    /// Runs one operation on a connection of the handle.
+    pub(crate) async fn run<T>(
+        &self,
+        operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
+    ) -> Result<T> {
+        self.inner.link.run(operation).await
     }
 
     /// Runs a transaction of ours, and again when it conflicts with others. In a task of its own: a
@@ -83,7 +99,9 @@ impl Workpool {
 
     /// Makes sure that notifications of the database reach the hub.
     pub(crate) fn listen(&self) {
-        self.hub().listen(self.db(), self.store());
+        if let Some(options) = &self.inner.listen {
+            self.hub().listen(options, self.store());
+        }
     }
 }
 

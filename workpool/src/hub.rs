@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -87,9 +87,9 @@ impl Hub {
     }
 
     /// Starts to listen to the database, once.
-    pub(crate) fn listen(self: &Arc<Self>, db: &PgPool, store: &Store) {
+    pub(crate) fn listen(self: &Arc<Self>, options: &Arc<PgConnectOptions>, store: &Store) {
         self.listener.get_or_init(|| {
-            let run = listener::run(Arc::downgrade(self), db.connect_options(), store.clone());
+            let run = listener::run(Arc::downgrade(self), Arc::clone(options), store.clone());
             tokio::spawn(run)
         });
     }

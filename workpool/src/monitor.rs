@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use serde::de::DeserializeOwned;
+use sqlx::postgres::PgConnection;
 use tokio::sync::broadcast;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -32,9 +33,9 @@ impl Workpool {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let mut conn = self.db().acquire().await?;
-        let found: HashMap<_, _> =
-            self.store().status(&mut conn, &ids).await?.into_iter().collect();
+        let store = self.store();
+        let found = self.run(async |conn| Ok(store.status(conn, &ids).await?)).await?;
+        let found: HashMap<_, _> = found.into_iter().collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 
@@ -65,13 +66,13 @@ impl Workpool {
     }
 
     async fn poll_result(&self, id: Uuid) -> Result<Option<ResultRow>> {
-        let mut conn = self.db().acquire().await?;
-        Ok(self.store().result(&mut conn, id).await?)
+        let store = self.store();
+        self.run(async |conn| Ok(store.result(conn, id).await?)).await
     }
 
     async fn pool_of(&self, id: Uuid) -> Result<Option<String>> {
-        let mut conn = self.db().acquire().await?;
-        Ok(self.store().pool_of(&mut conn, id).await?)
+        let store = self.store();
+        self.run(async |conn| Ok(store.pool_of(conn, id).await?)).await
     }
 
     /// A stream of the status of a work item: the present one at once, then each change that is
@@ -194,8 +195,9 @@ impl Changes {
         let Some(pool) = self.pool.as_deref().filter(|_| !fresh) else { return };
         self.announced = Some(Instant::now());
         // Only a hint: polling goes on without it.
-        if let Ok(mut conn) = self.workpool.db().acquire().await {
-            let _ = self.workpool.store().watch(&mut conn, pool, ANNOUNCED_S).await;
-        }
+        let store = self.workpool.store();
+        let announced =
+            async |conn: &mut PgConnection| Ok(store.watch(conn, pool, ANNOUNCED_S).await?);
+        let _ = self.workpool.run(announced).await;
     }
 }

@@ -1,6 +1,7 @@
 //! Steering pools: pausing, resizing, creating, removing, counting.
 
 use futures_core::Stream;
+use sqlx::postgres::PgConnection;
 
 use crate::BoxFuture;
 use crate::error::{Error, Result};
@@ -61,16 +62,19 @@ impl Workpool {
     /// within about a second.
     pub async fn create_pool(&self, pool: Pool<'_>) -> Result<bool> {
         check_pool(&pool)?;
-        let mut conn = self.db().acquire().await?;
-        let existed = self.store().seed_pools(&mut conn, &[pool]).await?;
-        self.store().notify(&mut conn, "").await?;
-        Ok(existed.is_empty())
+        let store = self.store();
+        self.run(async |conn| {
+            let existed = store.seed_pools(conn, &[pool]).await?;
+            store.notify(conn, "").await?;
+            Ok(existed.is_empty())
+        })
+        .await
     }
 
     /// The names of all pools.
     pub async fn pools(&self) -> Result<Vec<String>> {
-        let mut conn = self.db().acquire().await?;
-        let rows = self.store().pools(&mut conn, None).await?;
+        let store = self.store();
+        let rows = self.run(async |conn| Ok(store.pools(conn, None).await?)).await?;
         Ok(rows.into_iter().map(|row| row.name).collect())
     }
 
@@ -78,8 +82,9 @@ impl Workpool {
     /// worker had not added when its process died is missing.
     pub async fn stats(&self, pool: impl AsRef<str>) -> Result<PoolStats> {
         let pool = pool.as_ref();
-        let mut conn = self.db().acquire().await?;
-        let row = self.store().stats(&mut conn, &[pool], None).await?.pop();
+        let store = self.store();
+        let rows = self.run(async |conn| Ok(store.stats(conn, &[pool], None).await?));
+        let row = rows.await?.pop();
         row.map(PoolStats::from).ok_or_else(|| Error::UnknownPool(pool.to_owned()))
     }
 
@@ -141,8 +146,11 @@ impl PoolHandle {
         let resize = move |workpool: Workpool| -> BoxFuture<'static, Result<bool>> {
             let name = name.clone();
             Box::pin(async move {
-                let mut conn = workpool.db().acquire().await?;
-                Ok(workpool.store().resize(&mut conn, &name, limit, paused).await?)
+                let store = workpool.store();
+                let resized = async |conn: &mut PgConnection| {
+                    Ok(store.resize(conn, &name, limit, paused).await?)
+                };
+                workpool.run(resized).await
             })
         };
         let found = self.workpool.transact(resize).await?;
@@ -153,10 +161,11 @@ impl PoolHandle {
 
     /// Sets how much workers log of this pool; they follow in about a second.
     pub async fn set_log_level(&self, level: LogLevel) -> Result<()> {
-        let mut conn = self.workpool.db().acquire().await?;
         let store = self.workpool.store();
-        let found = store.set_log_level(&mut conn, &self.name, level.as_str()).await?;
-        self.known(found)
+        let set = async |conn: &mut PgConnection| {
+            Ok(store.set_log_level(conn, &self.name, level.as_str()).await?)
+        };
+        self.known(self.workpool.run(set).await?)
     }
 
     /// The numbers of the pool over the last minute.
@@ -171,8 +180,10 @@ impl PoolHandle {
     ///
     /// [`Error::PoolInUse`] while it has work that has not ended.
     pub async fn remove(&self) -> Result<()> {
-        let mut conn = self.workpool.db().acquire().await?;
-        match self.workpool.store().remove_pool(&mut conn, &self.name).await? {
+        let store = self.workpool.store();
+        let removed =
+            async |conn: &mut PgConnection| Ok(store.remove_pool(conn, &self.name).await?);
+        match self.workpool.run(removed).await? {
             Some(true) => Ok(()),
             Some(false) => Err(Error::PoolInUse(self.name.clone())),
             None => Err(Error::UnknownPool(self.name.clone())),

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::hub::Hint;
-use crate::store::{BEGIN, NewWork, Store, Timestamp, is_transient};
+use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection};
 use crate::telemetry;
 
 /// Something to enqueue with: a [`Workpool`], a [`Within`], an [`ActionCtx`](crate::ActionCtx) or
@@ -50,9 +51,20 @@ impl Workpool {
     /// tx.commit().await?;
     /// # Ok(()) }
     /// ```
+    ///
+    /// In [`pooled`](crate::Builder::pooled) mode it has to be a transaction that sqlx has begun.
     #[must_use]
     pub fn within<'t>(&self, conn: &'t mut PgConnection) -> Within<'t> {
         Within { workpool: self.clone(), conn: Mutex::new(conn) }
+    }
+
+    /// Through a pooler, two statements outside of a transaction may meet two servers.
+    pub(crate) fn check_pooled(&self, conn: &PgConnection) -> Result<()> {
+        if self.store().is_pooled() && !conn.is_in_transaction() {
+            let why = "in pooled mode the connection must be inside a transaction: use `begin`";
+            return Err(Error::invalid("connection given to `within`", why));
+        }
+        Ok(())
     }
 }
 
@@ -90,6 +102,7 @@ impl EnqueueContext for Within<'_> {
     fn submit(&self, Submission(items): Submission) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let mut conn = self.conn.lock().await;
+            self.workpool.check_pooled(&conn)?;
             // A failed statement would spoil the caller's transaction; only our own errors, which
             // are found before, leave it usable.
             write(self.workpool.store(), &mut conn, &items, true).await
@@ -119,6 +132,21 @@ impl EnqueueContext for Workpool {
     }
 }
 
+/// An enqueue that lost its connection may have been stored all the same.
+pub(crate) fn unconfirmed(error: Error, id: Uuid) -> Error {
+    match error {
+        Error::Database(source) if !never_sent(&source) && lost_connection(&source) => {
+            Error::Unconfirmed { id, source }
+        }
+        error => error,
+    }
+}
+
+/// There was no connection to send anything on.
+const fn never_sent(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+}
+
 /// How often an enqueue whose answer was lost is sent again, and the pause before.
 const RESENDS: u32 = 5;
 const RESEND_PAUSE: Duration = Duration::from_millis(100);
@@ -127,16 +155,15 @@ impl Workpool {
     /// Writes in a transaction of its own. When the answer is lost it sends again: the ids are the
     /// same, so what was stored the first time is not stored twice.
     async fn write_confirmed(&self, items: &[NewWork], notify: bool) -> Result<()> {
-        let mut conn = self.db().acquire().await?;
-        let mut lost = match self.write_alone(&mut conn, items, notify).await {
+        let write = async |conn: &mut PgConnection| self.write_alone(conn, items, notify).await;
+        let mut lost = match self.run(write).await {
             Err(Error::Database(error)) if is_transient(&error) => error,
             answer => return answer,
         };
-        drop(conn);
         for resend in 1..=RESENDS {
             tokio::time::sleep(RESEND_PAUSE * resend).await;
-            let Ok(mut conn) = self.db().acquire().await else { continue };
-            match self.write_again(&mut conn, items, notify).await {
+            let write = async |conn: &mut PgConnection| self.write_again(conn, items, notify).await;
+            match self.run(write).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => break,
                 Err(Error::Database(error)) if is_transient(&error) => lost = error,
@@ -155,7 +182,7 @@ impl Workpool {
         if let [_] = items {
             return write(self.store(), conn, items, notify).await;
         }
-        let mut tx = conn.begin_with(BEGIN).await?;
+        let mut tx = self.store().begin(conn).await?;
         write(self.store(), &mut tx, items, notify).await?;
         Ok(tx.commit().await?)
     }

@@ -7,6 +7,7 @@ mod dropped;
 mod fences;
 mod locked;
 mod recoveries;
+mod silence;
 mod slots;
 
 use workpool::testing::TestDatabase;

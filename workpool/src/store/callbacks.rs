@@ -6,7 +6,6 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::complete::found;
 use super::time::micros;
 use super::{SqlResult, Store, Timestamp};
 use crate::function::RawCompletion;
@@ -76,7 +75,7 @@ impl Store {
         limit: i64,
     ) -> SqlResult<Vec<RawCallback>> {
         let sql = self.sql().claim_callbacks.clone();
-        sqlx::query_as(sql).bind(worker).bind(known).bind(limit).fetch_all(conn).await
+        self.query_as(sql).bind(worker).bind(known).bind(limit).fetch_all(conn).await
     }
 
     /// How long until the next callback is due.
@@ -86,7 +85,7 @@ impl Store {
         known: &[&str],
     ) -> SqlResult<Option<Duration>> {
         let sql = self.sql().next_callback.clone();
-        let us: Option<i64> = sqlx::query_scalar(sql).bind(known).fetch_optional(conn).await?;
+        let us: Option<i64> = self.query_scalar(sql).bind(known).fetch_optional(conn).await?;
         Ok(us.map(|us| Duration::from_micros(us.max(0).unsigned_abs())))
     }
 
@@ -99,7 +98,7 @@ impl Store {
         fence: i32,
     ) -> SqlResult<bool> {
         let sql = self.sql().finish_callback.clone();
-        let done = sqlx::query(sql).bind(id).bind(worker).bind(fence).execute(conn).await?;
+        let done = self.query(sql).bind(id).bind(worker).bind(fence).execute(conn).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -112,7 +111,7 @@ impl Store {
         delay: Option<Duration>,
         error: &str,
     ) -> SqlResult<()> {
-        sqlx::query(self.sql().retry_callback.clone())
+        self.query(self.sql().retry_callback.clone())
             .bind(callback.0)
             .bind(worker)
             .bind(callback.1)
@@ -131,7 +130,7 @@ impl Store {
         id: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        found(self.sql().held_callback.clone(), conn, id, worker, fence).await
+        self.found(self.sql().held_callback.clone(), conn, id, worker, fence).await
     }
 
     /// Hands back the callbacks that are marked as ours and are not in `in_hand`.
@@ -142,7 +141,7 @@ impl Store {
         in_hand: &[Uuid],
     ) -> SqlResult<u64> {
         let sql = self.sql().release_callbacks.clone();
-        let done = sqlx::query(sql).bind(worker).bind(in_hand).execute(conn).await?;
+        let done = self.query(sql).bind(worker).bind(in_hand).execute(conn).await?;
         Ok(done.rows_affected())
     }
 
@@ -152,12 +151,12 @@ impl Store {
         conn: &mut PgConnection,
         limit: i64,
     ) -> SqlResult<Vec<ParkedRow>> {
-        sqlx::query_as(self.sql().parked.clone()).bind(limit).fetch_all(conn).await
+        self.query_as(self.sql().parked.clone()).bind(limit).fetch_all(conn).await
     }
 
     /// Makes parked callbacks due again, with fresh attempts.
     pub(crate) async fn replay(&self, conn: &mut PgConnection, ids: &[Uuid]) -> SqlResult<i64> {
         let sql = self.sql().replay.clone();
-        sqlx::query(sql).bind(ids).bind(self.channel()).fetch_one(conn).await?.try_get("replayed")
+        self.query(sql).bind(ids).bind(self.channel()).fetch_one(conn).await?.try_get("replayed")
     }
 }

@@ -21,7 +21,7 @@ impl Store {
         ids: &[Uuid],
     ) -> SqlResult<Vec<Canceled>> {
         let sql = self.sql().cancel.clone();
-        sqlx::query_as(sql).bind(ids).bind(self.channel()).fetch_all(conn).await
+        self.query_as(sql).bind(ids).bind(self.channel()).fetch_all(conn).await
     }
 
     /// The ids of a pool that a `cancel_all` is about, in lock order.
@@ -33,7 +33,7 @@ impl Store {
         with_running: bool,
         limit: Option<i64>,
     ) -> SqlResult<Vec<Uuid>> {
-        sqlx::query_scalar(self.sql().cancelable.clone())
+        self.query_scalar(self.sql().cancelable.clone())
             .bind(pool)
             .bind(function)
             .bind(with_running)

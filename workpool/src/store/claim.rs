@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, FromRow, Row};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::{BEGIN, SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp};
 use crate::retry::RetryPolicy;
 
 /// What a worker asks of one pool.
@@ -97,7 +97,8 @@ impl Store {
         asks: &[Ask<'_>],
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
-        let claimed: Vec<Claimed> = sqlx::query_as(self.sql().claim.clone())
+        let claimed: Vec<Claimed> = self
+            .query_as(self.sql().claim.clone())
             .bind(worker)
             .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
             .bind(asks.iter().map(|a| a.items).collect::<Vec<_>>())
@@ -121,9 +122,10 @@ impl Store {
         worker: Uuid,
         in_hand: &[Uuid],
     ) -> SqlResult<Vec<Uuid>> {
-        let mut tx = conn.begin_with(BEGIN).await?;
-        sqlx::query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
-        let released: Vec<(Uuid, bool)> = sqlx::query_as(self.sql().release_unknown.clone())
+        let mut tx = self.begin(conn).await?;
+        self.query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
+        let released: Vec<(Uuid, bool)> = self
+            .query_as(self.sql().release_unknown.clone())
             .bind(worker)
             .bind(in_hand)
             .fetch_all(&mut *tx)
@@ -140,7 +142,8 @@ impl Store {
         pools: &[&str],
         functions: &[&str],
     ) -> SqlResult<Vec<(String, Due)>> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(self.sql().due.clone())
+        let rows: Vec<(String, i64, i64)> = self
+            .query_as(self.sql().due.clone())
             .bind(pools)
             .bind(functions)
             .bind(Due::MANY)

@@ -2,7 +2,7 @@
 //! not come back are not ours any more.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Row, SqlStr};
+use sqlx::{Row, SqlStr};
 use uuid::Uuid;
 
 use super::callbacks::RawCallback;
@@ -46,7 +46,8 @@ impl Store {
         ended: &[Ended],
         callbacks: &[&str],
     ) -> SqlResult<Finished> {
-        let rows = sqlx::query(self.sql().finish.clone())
+        let rows = self
+            .query(self.sql().finish.clone())
             .bind(worker)
             .bind(fence)
             .bind(ended.iter().map(|e| e.id).collect::<Vec<_>>())
@@ -75,7 +76,7 @@ impl Store {
         fence: i32,
         retried: &[Retried],
     ) -> SqlResult<Vec<Uuid>> {
-        sqlx::query_scalar(self.sql().retry.clone())
+        self.query_scalar(self.sql().retry.clone())
             .bind(worker)
             .bind(fence)
             .bind(retried.iter().map(|r| r.id).collect::<Vec<_>>())
@@ -96,8 +97,9 @@ impl Store {
         ids: &[Uuid],
         lost: bool,
     ) -> SqlResult<Vec<Uuid>> {
-        let mut tx = conn.begin().await?;
-        let released: Vec<(Uuid, bool)> = sqlx::query_as(self.sql().release.clone())
+        let mut tx = self.begin(conn).await?;
+        let released: Vec<(Uuid, bool)> = self
+            .query_as(self.sql().release.clone())
             .bind(worker)
             .bind(fence)
             .bind(ids)
@@ -131,7 +133,7 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        found(self.sql().held.clone(), conn, id, worker, fence).await
+        self.found(self.sql().held.clone(), conn, id, worker, fence).await
     }
 
     /// Whether an attempt is ours as things stand.
@@ -142,7 +144,7 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        found(self.sql().current.clone(), conn, id, worker, fence).await
+        self.found(self.sql().current.clone(), conn, id, worker, fence).await
     }
 
     /// Like `current`, and keeps it ours until the end of the transaction.
@@ -153,18 +155,19 @@ impl Store {
         worker: Uuid,
         fence: i32,
     ) -> SqlResult<bool> {
-        found(self.sql().owned.clone(), conn, id, worker, fence).await
+        self.found(self.sql().owned.clone(), conn, id, worker, fence).await
     }
-}
 
-/// Whether a statement that looks for a fence finds its row.
-pub(super) async fn found(
-    sql: SqlStr,
-    conn: &mut PgConnection,
-    id: Uuid,
-    worker: Uuid,
-    fence: i32,
-) -> SqlResult<bool> {
-    let row = sqlx::query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
-    Ok(row.await?.is_some())
+    /// Whether a statement that looks for a fence finds its row.
+    pub(super) async fn found(
+        &self,
+        sql: SqlStr,
+        conn: &mut PgConnection,
+        id: Uuid,
+        worker: Uuid,
+        fence: i32,
+    ) -> SqlResult<bool> {
+        let row = self.query(sql).bind(id).bind(worker).bind(fence).fetch_optional(conn);
+        Ok(row.await?.is_some())
+    }
 }

@@ -86,7 +86,8 @@ impl Store {
         fn policy<T>(items: &[NewWork], field: impl Fn(RetryPolicy) -> T) -> Vec<Option<T>> {
             items.iter().map(|item| item.retry.policy().map(&field)).collect()
         }
-        let found = sqlx::query(self.sql().enqueue.clone())
+        let found = self
+            .query(self.sql().enqueue.clone())
             .bind(pool)
             .bind(each(items, |i| i.id))
             .bind(each(items, |i| i.function))
@@ -119,7 +120,7 @@ impl Store {
         conn: &mut PgConnection,
         ids: &[Uuid],
     ) -> SqlResult<Vec<Uuid>> {
-        let rows = sqlx::query(self.sql().known.clone()).bind(ids).fetch_all(conn).await?;
+        let rows = self.query(self.sql().known.clone()).bind(ids).fetch_all(conn).await?;
         rows.iter().map(|row| row.try_get("id")).collect()
     }
 }

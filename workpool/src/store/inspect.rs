@@ -44,7 +44,7 @@ impl Store {
         conn: &mut PgConnection,
         ids: &[Uuid],
     ) -> SqlResult<Vec<(Uuid, Status)>> {
-        let rows = sqlx::query(self.sql().status.clone()).bind(ids).fetch_all(conn).await?;
+        let rows = self.query(self.sql().status.clone()).bind(ids).fetch_all(conn).await?;
         rows.iter().map(status).collect()
     }
 
@@ -54,7 +54,7 @@ impl Store {
         conn: &mut PgConnection,
         id: Uuid,
     ) -> SqlResult<Option<ResultRow>> {
-        sqlx::query_as(self.sql().result.clone()).bind(id).fetch_optional(conn).await
+        self.query_as(self.sql().result.clone()).bind(id).fetch_optional(conn).await
     }
 
     /// The pool of an item that has not ended.
@@ -63,19 +63,19 @@ impl Store {
         conn: &mut PgConnection,
         id: Uuid,
     ) -> SqlResult<Option<String>> {
-        sqlx::query_scalar(self.sql().pool_of.clone()).bind(id).fetch_optional(conn).await
+        self.query_scalar(self.sql().pool_of.clone()).bind(id).fetch_optional(conn).await
     }
 
     /// What keeps a drain from being over: running, due, callbacks.
     #[cfg(feature = "testing")]
     pub(crate) async fn unsettled(&self, conn: &mut PgConnection) -> SqlResult<(i64, i64, i64)> {
-        sqlx::query_as(self.sql().unsettled.clone()).fetch_one(conn).await
+        self.query_as(self.sql().unsettled.clone()).fetch_one(conn).await
     }
 
     /// As if so many milliseconds had passed for everything that waits.
     #[cfg(feature = "testing")]
     pub(crate) async fn advance(&self, conn: &mut PgConnection, ms: i64) -> SqlResult<()> {
-        sqlx::query(self.sql().advance.clone()).bind(ms).execute(conn).await.map(drop)
+        self.query(self.sql().advance.clone()).bind(ms).execute(conn).await.map(drop)
     }
 
     /// What has not ended, by due time.
@@ -85,7 +85,7 @@ impl Store {
         conn: &mut PgConnection,
         limit: i64,
     ) -> SqlResult<Vec<WaitingRow>> {
-        sqlx::query_as(self.sql().waiting.clone()).bind(limit).fetch_all(conn).await
+        self.query_as(self.sql().waiting.clone()).bind(limit).fetch_all(conn).await
     }
 
     /// Due work and callbacks whose function no live worker knows: function, pool, items.
@@ -93,7 +93,7 @@ impl Store {
         &self,
         conn: &mut PgConnection,
     ) -> SqlResult<Vec<(String, String, i64)>> {
-        sqlx::query_as(self.sql().unknown_functions.clone()).fetch_all(conn).await
+        self.query_as(self.sql().unknown_functions.clone()).fetch_all(conn).await
     }
 
     /// Announces for `seconds` that somebody watches a pool.
@@ -104,7 +104,7 @@ impl Store {
         seconds: i64,
     ) -> SqlResult<()> {
         let sql = self.sql().watch.clone();
-        sqlx::query(sql).bind(pool).bind(seconds).execute(conn).await.map(drop)
+        self.query(sql).bind(pool).bind(seconds).execute(conn).await.map(drop)
     }
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{Connection, FromRow, Row};
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::claim::policy;
 use super::time::micros;
-use super::{BEGIN, SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp};
 use crate::retry::RetryPolicy;
 
 /// A worker as it registers.
@@ -76,7 +76,7 @@ impl Store {
         conn: &mut PgConnection,
         new: &Registration<'_>,
     ) -> SqlResult<()> {
-        sqlx::query(self.sql().register.clone())
+        self.query(self.sql().register.clone())
             .bind(new.worker)
             .bind(micros(new.lease))
             .bind(new.host)
@@ -96,12 +96,12 @@ impl Store {
         pools: &[&str],
     ) -> SqlResult<()> {
         let sql = self.sql().register_slots.clone();
-        sqlx::query(sql).bind(worker).bind(pools).execute(conn).await.map(drop)
+        self.query(sql).bind(worker).bind(pools).execute(conn).await.map(drop)
     }
 
     /// Removes a worker that holds nothing any more.
     pub(crate) async fn deregister(&self, conn: &mut PgConnection, worker: Uuid) -> SqlResult<()> {
-        sqlx::query(self.sql().deregister.clone()).bind(worker).execute(conn).await.map(drop)
+        self.query(self.sql().deregister.clone()).bind(worker).execute(conn).await.map(drop)
     }
 
     /// Renews a lease. False: it has been taken for dead, and nothing it writes counts.
@@ -112,7 +112,7 @@ impl Store {
         lease: Duration,
     ) -> SqlResult<bool> {
         let sql = self.sql().renew.clone();
-        let done = sqlx::query(sql).bind(worker).bind(micros(lease)).execute(conn).await?;
+        let done = self.query(sql).bind(worker).bind(micros(lease)).execute(conn).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -122,7 +122,7 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
     ) -> SqlResult<Vec<LeaseRow>> {
-        sqlx::query_as(self.sql().leases.clone()).bind(worker).fetch_all(conn).await
+        self.query_as(self.sql().leases.clone()).bind(worker).fetch_all(conn).await
     }
 
     /// Marks those of these workers whose lease has run out as dead, and names all to recover.
@@ -131,7 +131,7 @@ impl Store {
         conn: &mut PgConnection,
         silent: &[Uuid],
     ) -> SqlResult<Vec<Uuid>> {
-        sqlx::query_scalar(self.sql().bury.clone()).bind(silent).fetch_all(conn).await
+        self.query_scalar(self.sql().bury.clone()).bind(silent).fetch_all(conn).await
     }
 
     /// Locks a part of what a dead worker held.
@@ -142,16 +142,16 @@ impl Store {
         limit: i64,
     ) -> SqlResult<Vec<Abandoned>> {
         let sql = self.sql().abandoned.clone();
-        sqlx::query_as(sql).bind(dead).bind(limit).fetch_all(conn).await
+        self.query_as(sql).bind(dead).bind(limit).fetch_all(conn).await
     }
 
     /// Frees a dead worker's callbacks, and forgets it when it holds no work any more.
     /// Returns the number of callbacks.
     pub(crate) async fn inter(&self, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
-        let mut tx = conn.begin_with(BEGIN).await?;
-        sqlx::query(self.sql().lock_worker.clone()).bind(dead).execute(&mut *tx).await?;
+        let mut tx = self.begin(conn).await?;
+        self.query(self.sql().lock_worker.clone()).bind(dead).execute(&mut *tx).await?;
         let sql = self.sql().inter.clone();
-        let row = sqlx::query(sql).bind(dead).fetch_one(&mut *tx).await?;
+        let row = self.query(sql).bind(dead).fetch_one(&mut *tx).await?;
         tx.commit().await?;
         row.try_get("callbacks")
     }
@@ -164,6 +164,6 @@ impl Store {
         after: Uuid,
         rows: i64,
     ) -> SqlResult<OrphanStep> {
-        sqlx::query_as(self.sql().orphans.clone()).bind(after).bind(rows).fetch_one(conn).await
+        self.query_as(self.sql().orphans.clone()).bind(after).bind(rows).fetch_one(conn).await
     }
 }

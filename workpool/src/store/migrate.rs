@@ -1,10 +1,10 @@
 //! The schema's own migrations, with their ledger inside the schema.
 
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Executor, Row};
+use sqlx::{Executor, Row, SqlSafeStr};
 
+use super::Store;
 use super::statements::rendered;
-use super::{BEGIN, Store};
 use crate::error::{Error, Result};
 
 /// Each with its version; never changed once released.
@@ -25,8 +25,8 @@ impl Store {
         if self.version(conn).await? == Some(KNOWN) {
             return Ok(());
         }
-        let mut tx = conn.begin_with(BEGIN).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 2003792491))")
+        let mut tx = self.begin(conn).await?;
+        self.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 2003792491))".into_sql_str())
             .bind(self.schema())
             .execute(&mut *tx)
             .await?;
@@ -37,7 +37,7 @@ impl Store {
         }
         for (version, name, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > found) {
             tx.execute(rendered(sql, self.schema())).await?;
-            sqlx::query(rendered("INSERT INTO workpool.migrations VALUES ($1, $2)", self.schema()))
+            self.query(rendered("INSERT INTO workpool.migrations VALUES ($1, $2)", self.schema()))
                 .bind(version)
                 .bind(name)
                 .execute(&mut *tx)
@@ -56,7 +56,8 @@ impl Store {
     /// The version of the schema in the database, if there is one.
     async fn version(&self, conn: &mut PgConnection) -> Result<Option<i32>> {
         let ledger = format!("{}.migrations", self.schema());
-        let there: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+        let there: bool = self
+            .query_scalar("SELECT to_regclass($1) IS NOT NULL".into_sql_str())
             .bind(ledger)
             .fetch_one(&mut *conn)
             .await?;
@@ -65,7 +66,7 @@ impl Store {
         }
         let sql =
             rendered("SELECT max(version) AS version FROM workpool.migrations", self.schema());
-        let found: Option<i32> = sqlx::query(sql).fetch_one(conn).await?.try_get("version")?;
+        let found: Option<i32> = self.query(sql).fetch_one(conn).await?.try_get("version")?;
         match found {
             Some(found) if found > KNOWN => Err(Error::SchemaTooNew { found, known: KNOWN }),
             found => Ok(found),
@@ -73,8 +74,10 @@ impl Store {
     }
 
     async fn check_encoding(&self, conn: &mut PgConnection) -> Result<()> {
-        let encoding: String =
-            sqlx::query_scalar("SELECT current_setting('server_encoding')").fetch_one(conn).await?;
+        let encoding: String = self
+            .query_scalar("SELECT current_setting('server_encoding')".into_sql_str())
+            .fetch_one(conn)
+            .await?;
         if encoding == "UTF8" {
             return Ok(());
         }

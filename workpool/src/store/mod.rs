@@ -9,7 +9,9 @@ mod complete;
 mod enqueue;
 mod inspect;
 mod lease;
+mod link;
 mod migrate;
+mod pooler;
 mod pools;
 mod prune;
 mod slots;
@@ -20,7 +22,9 @@ mod time;
 
 use std::sync::Arc;
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::{Query, QueryAs, QueryScalar};
+use sqlx::{FromRow, Postgres, SqlStr};
 
 use crate::error::{Error, Result};
 
@@ -32,12 +36,14 @@ pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, LeaseRow, Registration};
+pub(crate) use link::{Link, operate};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
     conflicts, is_broken, is_locked, is_refusal, is_transient, lost_connection, may_rerun,
 };
 use statements::Statements;
+pub(crate) use statements::begin_with_settings;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;
 pub(crate) use stats::{Counters, PoolCounts};
@@ -53,13 +59,15 @@ pub(crate) struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     schema: String,
+    pooled: bool,
     channel: String,
     sql: Statements,
 }
 
 impl Store {
     /// Checks the name of the schema, which is the only input that becomes part of SQL text.
-    pub(crate) fn new(schema: &str) -> Result<Self> {
+    /// `pooled`: what a connection is told in one transaction, it may have forgotten in the next.
+    pub(crate) fn new(schema: &str, pooled: bool) -> Result<Self> {
         let mut bytes = schema.bytes();
         let valid = schema.len() <= 48
             && bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_')
@@ -71,7 +79,7 @@ impl Store {
         // At most 57 bytes: LISTEN would cut a name at 63. Notifications stay within a database.
         let channel = format!("workpool_{schema}");
         let sql = Statements::new(schema);
-        Ok(Self(Arc::new(Inner { schema: schema.to_owned(), channel, sql })))
+        Ok(Self(Arc::new(Inner { schema: schema.to_owned(), pooled, channel, sql })))
     }
 
     pub(crate) fn schema(&self) -> &str {
@@ -87,9 +95,35 @@ impl Store {
         &self.0.sql
     }
 
+    /// Whether the connections may lead through a pooler that hands out transactions.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.0.pooled
+    }
+
+    /// A statement: prepared once for each connection, or, through a pooler, without a name.
+    fn query<'q>(&self, sql: SqlStr) -> Query<'q, Postgres, PgArguments> {
+        sqlx::query(sql).persistent(!self.0.pooled)
+    }
+
+    /// The same, with rows read as `T`.
+    fn query_as<'q, T: for<'r> FromRow<'r, PgRow>>(
+        &self,
+        sql: SqlStr,
+    ) -> QueryAs<'q, Postgres, T, PgArguments> {
+        sqlx::query_as(sql).persistent(!self.0.pooled)
+    }
+
+    /// The same, with the first column read as `T`.
+    fn query_scalar<'q, T>(&self, sql: SqlStr) -> QueryScalar<'q, Postgres, T, PgArguments>
+    where
+        (T,): for<'r> FromRow<'r, PgRow>,
+    {
+        sqlx::query_scalar(sql).persistent(!self.0.pooled)
+    }
+
     /// Tells whoever listens that something about a pool (empty: any) may have changed.
     pub(crate) async fn notify(&self, conn: &mut PgConnection, payload: &str) -> SqlResult<()> {
-        sqlx::query(self.sql().notify.clone())
+        self.query(self.sql().notify.clone())
             .bind(self.channel())
             .bind(payload)
             .execute(conn)
@@ -101,6 +135,8 @@ impl Store {
 /// How a transaction of ours begins, whatever the default of the database is: the locks are
 /// written for statements that each see what was committed before them.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+/// The same for one that writes nothing.
+pub(crate) const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
 
 #[cfg(test)]
 mod tests {
@@ -109,11 +145,11 @@ mod tests {
     #[test]
     fn only_plain_lower_case_schema_names_are_accepted() {
         for good in ["workpool", "_w", "a1_b", &"x".repeat(48)] {
-            assert!(Store::new(good).is_ok(), "{good}");
+            assert!(Store::new(good, false).is_ok(), "{good}");
         }
         let bad = ["", "1a", "Work", "a-b", "a\"b", "x'); DROP TABLE users; --", "ü", "a b"];
         for bad in bad.into_iter().chain([&*"x".repeat(49)]) {
-            assert!(Store::new(bad).is_err(), "{bad}");
+            assert!(Store::new(bad, false).is_err(), "{bad}");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The rows of pools: seeding, reading, changing.
 
+use sqlx::Row;
 use sqlx::postgres::PgConnection;
-use sqlx::{Connection, Row};
 
 use super::enqueue::millis;
-use super::{BEGIN, SqlResult, Store};
+use super::{SqlResult, Store};
 use crate::function::{Pool, millis_or_forever};
 
 /// A pool as the database has it.
@@ -26,7 +26,7 @@ impl Store {
         fn each<'a, T>(pools: &[Pool<'a>], field: impl Fn(&Pool<'a>) -> T) -> Vec<T> {
             pools.iter().map(field).collect()
         }
-        sqlx::query_as(self.sql().seed_pools.clone())
+        self.query_as(self.sql().seed_pools.clone())
             .bind(each(pools, |p| p.name.to_owned()))
             .bind(each(pools, |p| i64::from(p.max_parallelism)))
             .bind(each(pools, |p| p.retry_actions_by_default))
@@ -45,7 +45,7 @@ impl Store {
         conn: &mut PgConnection,
         name: Option<&str>,
     ) -> SqlResult<Vec<PoolRow>> {
-        sqlx::query_as(self.sql().pools.clone()).bind(name).fetch_all(conn).await
+        self.query_as(self.sql().pools.clone()).bind(name).fetch_all(conn).await
     }
 
     /// Changes limit and pause. After the commit nothing starts that the new values forbid.
@@ -57,8 +57,9 @@ impl Store {
         limit: Option<u32>,
         paused: Option<bool>,
     ) -> SqlResult<bool> {
-        let mut tx = conn.begin_with(BEGIN).await?;
-        let done = sqlx::query(self.sql().resize.clone())
+        let mut tx = self.begin(conn).await?;
+        let done = self
+            .query(self.sql().resize.clone())
             .bind(pool)
             .bind(limit.map(i64::from))
             .bind(paused)
@@ -76,7 +77,7 @@ impl Store {
         level: &str,
     ) -> SqlResult<bool> {
         let sql = self.sql().set_log_level.clone();
-        let done = sqlx::query(sql).bind(pool).bind(level).execute(conn).await?;
+        let done = self.query(sql).bind(pool).bind(level).execute(conn).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -87,10 +88,10 @@ impl Store {
         conn: &mut PgConnection,
         pool: &str,
     ) -> SqlResult<Option<bool>> {
-        let mut tx = conn.begin_with(BEGIN).await?;
-        sqlx::query(self.sql().lock_pools.clone()).bind(vec![pool]).execute(&mut *tx).await?;
+        let mut tx = self.begin(conn).await?;
+        self.query(self.sql().lock_pools.clone()).bind(vec![pool]).execute(&mut *tx).await?;
         let sql = self.sql().remove_pool.clone();
-        let row = sqlx::query(sql).bind(pool).fetch_one(&mut *tx).await?;
+        let row = self.query(sql).bind(pool).fetch_one(&mut *tx).await?;
         tx.commit().await?;
         let (gone, found): (i64, i64) = (row.try_get("gone")?, row.try_get("found")?);
         Ok((found > 0).then_some(gone > 0))

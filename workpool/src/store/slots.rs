@@ -1,10 +1,9 @@
 //! Slots: how many items of a pool each worker may run.
 
-use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::{BEGIN, SqlResult, Store};
+use super::{SqlResult, Store};
 
 /// What a worker would like to hold of one pool.
 #[derive(Debug, Clone, Copy)]
@@ -49,13 +48,14 @@ impl Store {
         asks: &[SlotAsk<'_>],
     ) -> SqlResult<Vec<Grant>> {
         let pools: Vec<_> = asks.iter().map(|a| a.pool).collect();
-        let mut tx = conn.begin_with(BEGIN).await?;
-        sqlx::query(self.sql().lock_pools.clone()).bind(&pools).execute(&mut *tx).await?;
+        let mut tx = self.begin(conn).await?;
+        self.query(self.sql().lock_pools.clone()).bind(&pools).execute(&mut *tx).await?;
         let own = self.sql().lock_own.clone();
         let pools: Vec<String> =
-            sqlx::query_scalar(own).bind(worker).bind(&pools).fetch_all(&mut *tx).await?;
+            self.query_scalar(own).bind(worker).bind(&pools).fetch_all(&mut *tx).await?;
         let asks: Vec<_> = asks.iter().filter(|a| pools.iter().any(|p| p == a.pool)).collect();
-        let grants = sqlx::query_as(self.sql().take.clone())
+        let grants = self
+            .query_as(self.sql().take.clone())
             .bind(worker)
             .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
             .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
@@ -73,7 +73,7 @@ impl Store {
         worker: Uuid,
         keep: &[(&str, i64)],
     ) -> SqlResult<()> {
-        sqlx::query(self.sql().give_back.clone())
+        self.query(self.sql().give_back.clone())
             .bind(worker)
             .bind(keep.iter().map(|(pool, _)| *pool).collect::<Vec<_>>())
             .bind(keep.iter().map(|(_, keep)| *keep).collect::<Vec<_>>())
@@ -91,7 +91,7 @@ impl Store {
         running: &[Uuid],
     ) -> SqlResult<()> {
         let sql = self.sql().give_back_all.clone();
-        sqlx::query(sql).bind(worker).bind(running).execute(conn).await.map(drop)
+        self.query(sql).bind(worker).bind(running).execute(conn).await.map(drop)
     }
 
     /// All pools of a worker, in one round trip.
@@ -100,7 +100,7 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
     ) -> SqlResult<Vec<PoolSync>> {
-        sqlx::query_as(self.sql().sync.clone()).bind(worker).fetch_all(conn).await
+        self.query_as(self.sql().sync.clone()).bind(worker).fetch_all(conn).await
     }
 
     /// Which of these running items somebody has canceled.
@@ -111,6 +111,6 @@ impl Store {
         running: &[Uuid],
     ) -> SqlResult<Vec<(Uuid, i32)>> {
         let sql = self.sql().cancels.clone();
-        sqlx::query_as(sql).bind(worker).bind(running).fetch_all(conn).await
+        self.query_as(sql).bind(worker).bind(running).fetch_all(conn).await
     }
 }

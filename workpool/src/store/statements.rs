@@ -49,6 +49,15 @@ pub(super) fn rendered(sql: &str, schema: &str) -> SqlStr {
     AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
 }
 
+/// Begins a transaction with settings of its own, in one round trip.
+pub(crate) fn begin_with_settings(begin: &str, settings: &[(&str, String)], last: &str) -> SqlStr {
+    let set = settings.iter().map(|(name, value)| {
+        debug_assert!(value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' '));
+        format!("SET LOCAL {name} = '{value}'; ")
+    });
+    AssertSqlSafe(format!("{begin}; {}{last}", set.collect::<String>())).into_sql_str()
+}
+
 /// Copies a database, or drops one; the names are made by this crate.
 #[cfg(feature = "testing")]
 pub(crate) fn for_database(name: &str, template: Option<&str>) -> SqlStr {

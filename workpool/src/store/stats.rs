@@ -74,7 +74,7 @@ impl Store {
         fn each<T>(all: &HashMap<Arc<str>, Counters>, field: impl Fn(&Counters) -> T) -> Vec<T> {
             all.values().map(field).collect()
         }
-        sqlx::query(self.sql().add_stats.clone())
+        self.query(self.sql().add_stats.clone())
             .bind(counters.keys().map(|pool| &**pool).collect::<Vec<_>>())
             .bind(each(counters, |c| c.succeeded))
             .bind(each(counters, |c| c.failed))
@@ -93,7 +93,7 @@ impl Store {
         window: Option<(Timestamp, Timestamp)>,
     ) -> SqlResult<Vec<PoolCounts>> {
         let (since, until) = window.unzip();
-        sqlx::query_as(self.sql().stats.clone())
+        self.query_as(self.sql().stats.clone())
             .bind(pools)
             .bind(since)
             .bind(until)
@@ -109,6 +109,6 @@ impl Store {
         window_s: f64,
     ) -> SqlResult<Vec<(String, Timestamp, Timestamp)>> {
         let sql = self.sql().elect_report.clone();
-        sqlx::query_as(sql).bind(pools).bind(window_s).fetch_all(conn).await
+        self.query_as(sql).bind(pools).bind(window_s).fetch_all(conn).await
     }
 }

@@ -105,7 +105,7 @@ async fn template(
     sqlx::query(for_database(&name, Some("template1"))).execute(&mut *admin).await?;
     let options: PgConnectOptions = server.url_of(&name).parse()?;
     let mut conn = options.connect().await?;
-    crate::store::Store::new("workpool")?.migrate(&mut conn).await?;
+    crate::store::Store::new("workpool", false)?.migrate(&mut conn).await?;
     conn.close().await?;
     Ok(name)
 }

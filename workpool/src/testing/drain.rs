@@ -112,9 +112,8 @@ async fn settle(workpool: &Workpool) -> Result<(), DrainError> {
     let mut last = (0, 0, 0);
     let mut changed = Instant::now();
     loop {
-        let mut conn = workpool.db().acquire().await.map_err(Error::from)?;
-        let now = workpool.store().unsettled(&mut conn).await.map_err(Error::from)?;
-        drop(conn);
+        let store = workpool.store();
+        let now = workpool.run(async |conn| Ok(store.unsettled(conn).await?)).await?;
         let (running, due, callbacks) = now;
         if (running, due, callbacks) == (0, 0, 0) {
             return Ok(());
@@ -133,8 +132,8 @@ async fn settle(workpool: &Workpool) -> Result<(), DrainError> {
 }
 
 async fn left(workpool: &Workpool) -> Result<Vec<LeftOver>, Error> {
-    let mut conn = workpool.db().acquire().await?;
-    let rows = workpool.store().waiting(&mut conn, LISTED).await?;
+    let store = workpool.store();
+    let rows = workpool.run(async |conn| Ok(store.waiting(conn, LISTED).await?)).await?;
     Ok(rows.into_iter().map(LeftOver::from).collect())
 }
 

@@ -19,8 +19,8 @@ const LIMIT: i64 = 10_000;
 ///
 /// [`Error::Undecodable`] when stored arguments do not fit the function.
 pub async fn enqueued<F: Function>(workpool: &Workpool) -> Result<Vec<F::Args>> {
-    let mut conn = workpool.db().acquire().await?;
-    let rows = workpool.store().waiting(&mut conn, LIMIT).await?;
+    let store = workpool.store();
+    let rows = workpool.run(async |conn| Ok(store.waiting(conn, LIMIT).await?)).await?;
     let of_function = rows.iter().filter(|row| row.function == F::SPEC.name);
     let decode = |json: &str| {
         F::Args::from_json(json).map_err(|source| Error::Undecodable {
@@ -62,9 +62,9 @@ pub async fn assert_enqueued<F: Function>(workpool: &Workpool, like: impl Fn(&F:
 ///
 /// [`Error::Database`].
 pub async fn advance(workpool: &Workpool, time: Duration) -> Result<()> {
-    let mut conn = workpool.db().acquire().await?;
     let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    workpool.store().advance(&mut conn, ms).await?;
+    let store = workpool.store();
+    workpool.run(async |conn| Ok(store.advance(conn, ms).await?)).await?;
     workpool.hub().send(Hint::Any);
     workpool.hub().send(Hint::Signal);
     Ok(())

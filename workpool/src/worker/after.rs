@@ -44,12 +44,11 @@ pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64, again: O
 /// Tells whoever watches a pool that something in it has moved on.
 pub(crate) async fn changed(shared: &Shared, pool: &Arc<str>) {
     shared.workpool.hub().send(Hint::Change(Arc::clone(pool)));
-    if shared.is_watched(pool)
-        && let Ok(mut conn) = shared.control().await
-    {
+    if shared.is_watched(pool) {
         // After the commit, never in it: transactions that notify commit one at a time. Only a
         // hint: watchers poll as well.
         let payload = Hint::change_payload(pool);
-        let _ = shared.store().notify(&mut conn, &payload).await;
+        let store = shared.store();
+        let _ = shared.control(async |conn| store.notify(conn, &payload).await).await;
     }
 }

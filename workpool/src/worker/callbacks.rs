@@ -14,6 +14,7 @@ use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{RawCallback, SqlResult};
 use crate::telemetry;
+use sqlx::postgres::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -102,14 +103,16 @@ async fn look(
         return Ok(AGAIN);
     }
     let limit = i64::try_from(free).unwrap_or(i64::MAX);
-    let mut conn = shared.control().await?;
+    let (store, worker) = (shared.store(), shared.worker);
     if shared.callbacks_uncertain.swap(false, Ordering::AcqRel) {
         // What is marked as ours and that we do not know. A callback that is being handed over just
         // now may be among it: then its fence lets only one of two runs take effect.
         let in_hand: Vec<_> = shared.callbacks_in_hand().iter().copied().collect();
-        shared.store().release_callbacks(&mut conn, shared.worker, &in_hand).await?;
+        shared.control(async |conn| store.release_callbacks(conn, worker, &in_hand).await).await?;
     }
-    let claimed = shared.store().claim_callbacks(&mut conn, shared.worker, known, limit).await?;
+    let claimed =
+        shared.control(async |conn| store.claim_callbacks(conn, worker, known, limit).await);
+    let claimed = claimed.await?;
     let (none, full) = (claimed.is_empty(), claimed.len() >= free);
     for callback in claimed {
         shared.callbacks_in_hand().insert(callback.id);
@@ -119,7 +122,7 @@ async fn look(
     if full {
         return Ok(AGAIN);
     }
-    let next = shared.store().next_callback(&mut conn, known).await?;
+    let next = shared.control(async |conn| store.next_callback(conn, known).await).await?;
     let next = next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll));
     // What is due and could not be claimed, somebody has locked.
     Ok(if none { next.max(LOCKED) } else { next })
@@ -189,11 +192,11 @@ async fn put_back(
     let error = failure.clone().with_attempt(callback.attempt).to_json();
     let mut backoff = shared.backoff("callback to put back");
     while !shared.cut.is_cancelled() {
-        let put = async {
-            let mut conn = shared.control().await?;
-            shared.store().retry_callback(&mut conn, shared.worker, key, delay, &error).await
+        let (store, worker) = (shared.store(), shared.worker);
+        let put = async |conn: &mut PgConnection| {
+            store.retry_callback(conn, worker, key, delay, &error).await
         };
-        match put.await {
+        match shared.control(put).await {
             Ok(()) => {
                 backoff.succeeded();
                 // It may be due before the next look.

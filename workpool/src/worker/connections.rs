@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnection, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{SqlSafeStr, SqlStr};
 use tokio::time::timeout;
 
 use super::permits::BESIDE;
 use super::settings::Settings;
 use crate::handle::Workpool;
-use crate::store::SqlResult;
+use crate::store::{BEGIN, BEGIN_READING, Link, SqlResult, begin_with_settings};
 
 /// What a connection is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// The loops.
     Control,
@@ -26,79 +26,126 @@ enum Purpose {
 /// The connections of one worker.
 #[derive(Debug, Clone)]
 pub(crate) struct Connections {
-    pub(crate) control: PgPool,
-    pub(crate) ending: PgPool,
-    pub(crate) bodies: PgPool,
-    pub(crate) callbacks: PgPool,
+    pub(crate) control: Link,
+    pub(crate) ending: Link,
+    pub(crate) bodies: Link,
+    pub(crate) callbacks: Link,
+    /// How the transaction of a body begins.
+    pub(crate) begin: SqlStr,
+    pub(crate) begin_reading: SqlStr,
+    /// What the heartbeat connects with, on its own runtime.
+    pub(crate) options: PgConnectOptions,
+    /// How its transaction begins, through a pooler.
+    pub(crate) begin_renewal: Option<SqlStr>,
 }
+
+/// Names of statements that others left on a server of a pooler would collide with a body's own.
+const FORGET_STATEMENTS: &str = "DEALLOCATE ALL";
 
 impl Connections {
     pub(crate) fn open(workpool: &Workpool, settings: &Settings) -> Self {
-        let pool = |name, purpose, size| pool(workpool, settings, name, purpose, size);
+        let link = |name, purpose, size| link(workpool, settings, name, purpose, size);
+        let pooled = workpool.store().is_pooled();
+        let body = body_settings(settings);
+        let begin = |plain: &'static str| {
+            if pooled {
+                begin_with_settings(plain, &body, FORGET_STATEMENTS)
+            } else {
+                plain.into_sql_str()
+            }
+        };
         Self {
-            control: pool("workpool", Purpose::Control, 5),
-            ending: pool("workpool ends", Purpose::Ending, 2),
-            bodies: pool("workpool mutations", Purpose::Bodies, settings.transactions + BESIDE),
-            callbacks: pool("workpool callbacks", Purpose::Bodies, settings.callbacks),
+            control: link("workpool", Purpose::Control, 5),
+            ending: link("workpool ends", Purpose::Ending, 2),
+            bodies: link("workpool mutations", Purpose::Bodies, settings.transactions + BESIDE),
+            callbacks: link("workpool callbacks", Purpose::Bodies, settings.callbacks),
+            begin: begin(BEGIN),
+            begin_reading: begin(BEGIN_READING),
+            options: options(workpool, "workpool heartbeat"),
+            begin_renewal: pooled.then(|| BEGIN.into_sql_str()),
         }
     }
 
     /// Closes all of them, but waits for none that somebody does not give back.
     pub(crate) async fn close(&self, patience: Duration) {
-        for pool in [&self.control, &self.ending, &self.bodies, &self.callbacks] {
-            let _ = timeout(patience, pool.close()).await;
+        for link in [&self.control, &self.ending, &self.bodies, &self.callbacks] {
+            let _ = timeout(patience, link.db().close()).await;
         }
     }
 }
 
-fn pool(
-    workpool: &Workpool,
-    settings: &Settings,
-    name: &str,
-    purpose: Purpose,
-    size: u32,
-) -> PgPool {
-    // Whoever is frozen or cut off inside a transaction of ours must not hold its locks for long.
-    let idle = match purpose {
-        Purpose::Control | Purpose::Ending => Duration::from_secs(10),
-        // What a body does between its statements is its own business, within reason.
-        Purpose::Bodies => (settings.lease * 2).max(Duration::from_mins(10)),
-    };
-    let idle = format!("{}ms", idle.as_millis());
-    let options = workpool.db().connect_options();
-    PgPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false)
-        .after_connect(move |conn, _| {
-            let idle = idle.clone();
-            Box::pin(async move { set_up(conn, purpose, &idle).await })
-        })
-        .connect_lazy_with(options.as_ref().clone().application_name(name))
+fn options(workpool: &Workpool, name: &str) -> PgConnectOptions {
+    let options = workpool.db().connect_options().as_ref().clone().application_name(name);
+    if workpool.store().is_pooled() {
+        return options.extra_float_digits(None).statement_cache_capacity(0);
+    }
+    options
 }
 
-/// Sets what our statements rely on, whatever the defaults of the database are; what a body runs
-/// is its author's business.
-async fn set_up(conn: &mut PgConnection, purpose: Purpose, idle: &str) -> SqlResult<()> {
-    let keep = [
-        ("idle_in_transaction_session_timeout", idle),
-        ("tcp_keepalives_idle", "15"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
-    ];
-    let lock_timeout = if matches!(purpose, Purpose::Ending) { "200ms" } else { "10s" };
-    let plain = [
-        ("default_transaction_isolation", "read committed"),
-        ("statement_timeout", "60s"),
-        ("lock_timeout", lock_timeout),
+fn link(workpool: &Workpool, settings: &Settings, name: &str, purpose: Purpose, size: u32) -> Link {
+    let chosen = match purpose {
+        Purpose::Control | Purpose::Ending => control_settings(settings, purpose),
+        Purpose::Bodies => body_settings(settings),
+    };
+    let pool = PgPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false);
+    let options = options(workpool, name);
+    let deadline = Some(settings.deadline());
+    if workpool.store().is_pooled() {
+        let begin = begin_with_settings(BEGIN, &chosen, "");
+        return Link::new(pool.connect_lazy_with(options), Some(begin), deadline);
+    }
+    let set_up = pool.after_connect(move |conn, _| {
+        let chosen = chosen.clone();
+        Box::pin(async move { set_up(conn, &chosen).await })
+    });
+    Link::new(set_up.connect_lazy_with(options), None, deadline)
+}
+
+type Chosen = Vec<(&'static str, String)>;
+
+/// What our statements rely on, whatever the defaults of the database are.
+fn control_settings(settings: &Settings, purpose: Purpose) -> Chosen {
+    let millis = |time: Duration| format!("{}ms", time.as_millis());
+    // The server gives up before the client does, so that nothing goes on without it.
+    let deadline = settings.deadline();
+    let patience = match purpose {
+        Purpose::Ending => Duration::from_millis(200),
+        _ => (deadline / 2).min(Duration::from_secs(10)),
+    };
+    let mut chosen = vec![
+        ("statement_timeout", millis(deadline * 4 / 5)),
+        ("lock_timeout", millis(patience)),
         // Their tables are often larger than the planner knows; our statements go by their indexes.
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
+        ("enable_seqscan", "off".into()),
+        ("enable_bitmapscan", "off".into()),
         // With scans off, a small table without an index seems so costly that it would be compiled.
-        ("jit", "off"),
+        ("jit", "off".into()),
     ];
-    let plain = plain.iter().filter(|_| !matches!(purpose, Purpose::Bodies));
-    let (names, values): (Vec<_>, Vec<_>) = keep.iter().chain(plain).copied().unzip();
+    chosen.extend(common_settings(Duration::from_secs(10)));
+    chosen
+}
+
+/// What a body does between its statements is its own business, within reason.
+fn body_settings(settings: &Settings) -> Chosen {
+    common_settings((settings.lease * 2).max(Duration::from_mins(10)))
+}
+
+/// Whoever is frozen, cut off or gone inside a transaction must not hold its locks for long.
+fn common_settings(idle: Duration) -> Chosen {
+    vec![
+        ("idle_in_transaction_session_timeout", format!("{}ms", idle.as_millis())),
+        ("default_transaction_isolation", "read committed".into()),
+        ("tcp_keepalives_idle", "15".into()),
+        ("tcp_keepalives_interval", "5".into()),
+        ("tcp_keepalives_count", "3".into()),
+    ]
+}
+
+async fn set_up(conn: &mut PgConnection, settings: &Chosen) -> SqlResult<()> {
+    let (names, values): (Vec<_>, Vec<_>) = settings.iter().cloned().unzip();
     sqlx::query("SELECT set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)")
         .bind(names)
         .bind(values)

@@ -159,27 +159,27 @@ impl Dispatcher {
         if !self.shared.lease.is_valid() {
             return Ok(false);
         }
-        let shared = Arc::clone(&self.shared);
-        let mut conn = shared.control().await?;
         if self.uncertain || Instant::now() >= self.reconcile_at {
-            self.reconcile(&mut conn).await?;
+            self.reconcile().await?;
         }
-        self.make_room(&mut conn).await?;
+        self.make_room().await?;
         let now = Instant::now();
         let wanted = now >= self.peek_at && self.pools.values().any(|pool| pool.wants_look(now));
         // Before the claim, which a busy pool may have something for every time.
-        let due = if wanted || now >= self.poll_at { self.peek(&mut conn).await? } else { false };
-        self.take_slots(&mut conn).await?;
+        let due = if wanted || now >= self.poll_at { self.peek().await? } else { false };
+        self.take_slots().await?;
         // To get here may have taken a while.
-        let claimed = self.shared.lease.is_valid() && self.claim(&mut conn).await?;
+        let claimed = self.shared.lease.is_valid() && self.claim().await?;
         Ok(due || claimed)
     }
 
     /// After a claim without an answer: hands back what is marked as ours and was never entered.
-    async fn reconcile(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+    async fn reconcile(&mut self) -> SqlResult<()> {
         let in_hand = self.shared.in_hand();
-        let store = self.shared.store();
-        for id in store.release_unknown(conn, self.shared.worker, &in_hand).await? {
+        let (store, worker) = (self.shared.store(), self.shared.worker);
+        let released =
+            self.shared.control(async |conn| store.release_unknown(conn, worker, &in_hand).await);
+        for id in released.await? {
             telemetry::released(id, "the answer to its claim was lost, so it was not entered");
         }
         let pause = if self.uncertain { AGAIN } else { RECONCILE };
@@ -189,13 +189,14 @@ impl Dispatcher {
     }
 
     /// Gives slots back that others wait for.
-    async fn make_room(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+    async fn make_room(&mut self) -> SqlResult<()> {
         let surplus = self.pools.values().filter_map(|p| Some((&*p.name, p.surplus()?)));
         let keep: Vec<_> = surplus.collect();
         if keep.is_empty() {
             return Ok(());
         }
-        self.shared.store().give_back(conn, self.shared.worker, &keep).await?;
+        let (store, worker) = (self.shared.store(), self.shared.worker);
+        self.shared.control(async |conn| store.give_back(conn, worker, &keep).await).await?;
         for pool in self.pools.values_mut() {
             pool.gave_back();
         }
@@ -203,7 +204,7 @@ impl Dispatcher {
     }
 
     /// Takes slots where there may be work and none is free.
-    async fn take_slots(&mut self, conn: &mut PgConnection) -> SqlResult<()> {
+    async fn take_slots(&mut self) -> SqlResult<()> {
         let now = Instant::now();
         let mut needy: Vec<_> = self.pools.values_mut().filter(|pool| pool.is_needy(now)).collect();
         if needy.is_empty() {
@@ -218,7 +219,9 @@ impl Dispatcher {
             .iter()
             .map(|(pool, running, usable)| SlotAsk { pool, running: *running, usable: *usable })
             .collect();
-        for grant in self.shared.store().take_slots(conn, self.shared.worker, &asks).await? {
+        let (store, worker) = (self.shared.store(), self.shared.worker);
+        let taken = self.shared.control(async |conn| store.take_slots(conn, worker, &asks).await);
+        for grant in taken.await? {
             if let Some(pool) = self.pools.get_mut(&*grant.pool) {
                 pool.took(&grant);
             }
@@ -227,7 +230,7 @@ impl Dispatcher {
     }
 
     /// Claims for all pools that may have work and have free slots. False: there are none.
-    async fn claim(&mut self, conn: &mut PgConnection) -> SqlResult<bool> {
+    async fn claim(&mut self) -> SqlResult<bool> {
         let now = Instant::now();
         let hot: Vec<_> = self.pools.values().filter(|p| p.claimable(now) > 0).collect();
         if hot.is_empty() {
@@ -239,8 +242,10 @@ impl Dispatcher {
             .zip(&asks)
             .map(|(pool, Ask { items, asleep, .. })| (Arc::clone(&pool.name), *items, *asleep))
             .collect();
-        let store = self.shared.store();
-        let claimed = store.claim(conn, self.shared.worker, &asks, &self.functions).await?;
+        let (store, worker) = (self.shared.store(), self.shared.worker);
+        let claim =
+            async |conn: &mut PgConnection| store.claim(conn, worker, &asks, &self.functions).await;
+        let claimed = self.shared.control(claim).await?;
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
         for row in claimed {
             match found.get_mut(&*row.pool) {
@@ -275,13 +280,15 @@ impl Dispatcher {
 
     /// Asks the pools that want it, and now and then all, what is due. True: there is something to
     /// do.
-    async fn peek(&mut self, conn: &mut PgConnection) -> SqlResult<bool> {
+    async fn peek(&mut self) -> SqlResult<bool> {
         let now = Instant::now();
         let all = now >= self.poll_at;
         let asked = self.pools.values().filter(|pool| all || pool.wants_look(now));
         let names: Vec<_> = asked.map(|pool| Arc::clone(&pool.name)).collect();
         let asked: Vec<_> = names.iter().map(|name| &**name).collect();
-        let due = self.shared.store().due(conn, &asked, &self.functions).await?;
+        let store = self.shared.store();
+        let due = async |conn: &mut PgConnection| store.due(conn, &asked, &self.functions).await;
+        let due = self.shared.control(due).await?;
         let due: HashMap<_, _> = due.into_iter().collect();
         let now = Instant::now();
         self.peek_at = now + SOON;

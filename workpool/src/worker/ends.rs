@@ -116,23 +116,28 @@ pub(crate) async fn send(
     resent: bool,
 ) -> SqlResult<Sent> {
     let (store, worker) = (shared.store(), shared.worker);
-    let mut conn = shared.connections.ending.acquire().await?;
+    let ending = &shared.connections.ending;
     match step {
         Step::Retry => {
             let retried: Vec<_> = ends.iter().filter_map(retried).collect();
-            let back = store.retry(&mut conn, worker, fence, &retried).await?;
+            let back =
+                ending.run(async |conn| store.retry(conn, worker, fence, &retried).await).await?;
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Release => {
             let ids: Vec<_> = ends.iter().map(|end| end.id).collect();
-            let back = store.release(&mut conn, worker, fence, &ids, false).await?;
+            let back = ending
+                .run(async |conn| store.release(conn, worker, fence, &ids, false).await)
+                .await?;
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Finish => {
             let ended: Vec<_> =
                 ends.iter().map(|end| end.verdict.ended(end.id, end.attempt)).collect();
             let known = callbacks::at_once(shared, resent);
-            let done = store.finish(&mut conn, worker, fence, &ended, known).await?;
+            let done = ending
+                .run(async |conn| store.finish(conn, worker, fence, &ended, known).await)
+                .await?;
             Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
         }
     }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::backoff::Backoff;
-use crate::store::SqlResult;
+use crate::store::{SqlResult, operate};
 use crate::telemetry;
 
 /// Starts the thread. It ends when the lease is lost, or when `stop` fires.
@@ -30,11 +30,11 @@ pub(crate) fn start(shared: Arc<Shared>, stop: CancellationToken) -> std::thread
 }
 
 async fn beat(shared: &Shared, stop: &CancellationToken) {
-    let options = shared.connections.control.connect_options();
+    let options = &shared.connections.options;
     let mut backoff = shared.backoff("heartbeat");
     let mut conn = None;
     while !stop.is_cancelled() {
-        let pause = match renew(shared, &options, &mut conn).await {
+        let pause = match renew(shared, options, &mut conn).await {
             Ok(true) => {
                 backoff.succeeded();
                 shared.settings.heartbeat
@@ -72,7 +72,9 @@ async fn renew(
             None => conn.insert(options.connect().await?),
         };
         let sent = Instant::now();
-        let alive = shared.store().renew(open, shared.worker, lease).await?;
+        let (store, worker) = (shared.store(), shared.worker);
+        let renew = async |conn: &mut PgConnection| store.renew(conn, worker, lease).await;
+        let alive = operate(open, shared.connections.begin_renewal.as_ref(), renew).await?;
         if alive {
             shared.lease.renewed(sent, lease);
         }

@@ -129,8 +129,8 @@ impl Life {
 async fn register(shared: &Shared) -> Result<()> {
     let mut functions = shared.settings.functions(&shared.registry);
     functions.extend(shared.registry.names(true));
-    let mut conn = shared.control().await?;
-    let rows = shared.store().pools(&mut conn, None).await?;
+    let store = shared.store();
+    let rows = shared.control(async |conn| store.pools(conn, None).await).await?;
     let pools: Vec<_> =
         rows.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
     let sent = std::time::Instant::now();
@@ -138,7 +138,7 @@ async fn register(shared: &Shared) -> Result<()> {
     let host = &shared.settings.host;
     let new =
         Registration { worker: shared.worker, lease, host, functions: &functions, pools: &pools };
-    shared.store().register(&mut conn, &new).await?;
+    shared.control(async |conn| store.register(conn, &new).await).await?;
     shared.lease.renewed(sent, lease);
     Ok(())
 }
@@ -149,14 +149,13 @@ async fn let_go(shared: &Shared) -> SqlResult<()> {
         // That is for recovery, which has begun.
         return Ok(());
     }
-    let mut conn = shared.control().await?;
-    shared.store().release_callbacks(&mut conn, shared.worker, &[]).await?;
-    let in_hand = shared.in_hand();
+    let (store, worker, in_hand) = (shared.store(), shared.worker, shared.in_hand());
+    shared.control(async |conn| store.release_callbacks(conn, worker, &[]).await).await?;
     // What nothing runs on any more, others can use.
-    shared.store().give_back_all(&mut conn, shared.worker, &in_hand).await?;
+    shared.control(async |conn| store.give_back_all(conn, worker, &in_hand).await).await?;
     if in_hand.is_empty() {
-        shared.store().release_unknown(&mut conn, shared.worker, &[]).await?;
-        shared.store().deregister(&mut conn, shared.worker).await?;
+        shared.control(async |conn| store.release_unknown(conn, worker, &[]).await).await?;
+        shared.control(async |conn| store.deregister(conn, worker).await).await?;
     }
     Ok(())
 }

@@ -47,31 +47,35 @@ async fn round(
     minute: &mut Instant,
     warned: &mut BTreeSet<String>,
 ) -> SqlResult<()> {
-    let mut conn = shared.control().await?;
+    let (store, rows) = (shared.store(), i64::try_from(PRUNE).unwrap_or(1));
     for _ in 0..ROUNDS {
-        let pruned = shared.store().prune(&mut conn, i64::try_from(PRUNE).unwrap_or(1)).await?;
+        let pruned = shared.control(async |conn| store.prune(conn, rows).await).await?;
         if pruned < PRUNE || shared.stop.is_cancelled() {
             break;
         }
     }
-    report(shared, &mut conn).await?;
-    *walked = walk(shared, &mut conn, *walked).await?;
+    report(shared).await?;
+    *walked = walk(shared, *walked).await?;
     if Instant::now() >= *minute {
         *minute = Instant::now() + Duration::from_mins(1);
-        shared.store().prune_stats(&mut conn).await?;
-        warn_of_unknown_functions(shared, &mut conn, warned).await?;
+        shared.control(async |conn| store.prune_stats(conn).await).await?;
+        warn_of_unknown_functions(shared, warned).await?;
     }
     Ok(())
 }
 
 /// The minute reports of those pools that nobody else has reported.
-async fn report(shared: &Shared, conn: &mut PgConnection) -> SqlResult<()> {
-    let pools = shared.store().pools(conn, None).await?;
+async fn report(shared: &Shared) -> SqlResult<()> {
+    let store = shared.store();
+    let pools = shared.control(async |conn| store.pools(conn, None).await).await?;
     let served: Vec<_> =
         pools.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
     let window = shared.settings.report.as_secs_f64();
-    for (pool, since, until) in shared.store().elect_report(conn, &served, window).await? {
-        for counts in shared.store().stats(conn, &[&pool], Some((since, until))).await? {
+    let elected = async |conn: &mut PgConnection| store.elect_report(conn, &served, window).await;
+    for (pool, since, until) in shared.control(elected).await? {
+        let stats =
+            async |conn: &mut PgConnection| store.stats(conn, &[&pool], Some((since, until))).await;
+        for counts in shared.control(stats).await? {
             telemetry::report(&shared.log(&pool.as_str().into()), &pool, &counts);
         }
     }
@@ -79,8 +83,9 @@ async fn report(shared: &Shared, conn: &mut PgConnection) -> SqlResult<()> {
 }
 
 /// Looks for rows whose worker is not known at all, a page at a time, over and over.
-async fn walk(shared: &Shared, conn: &mut PgConnection, after: Uuid) -> SqlResult<Uuid> {
-    let step = shared.store().orphans(conn, after, WALK).await?;
+async fn walk(shared: &Shared, after: Uuid) -> SqlResult<Uuid> {
+    let store = shared.store();
+    let step = shared.control(async |conn| store.orphans(conn, after, WALK).await).await?;
     for worker in &step.unknown {
         telemetry::unknown_worker(*worker);
     }
@@ -90,10 +95,10 @@ async fn walk(shared: &Shared, conn: &mut PgConnection, after: Uuid) -> SqlResul
 /// Once for each function that nobody knows, and again when it comes back.
 async fn warn_of_unknown_functions(
     shared: &Shared,
-    conn: &mut PgConnection,
     warned: &mut BTreeSet<String>,
 ) -> SqlResult<()> {
-    let unknown = shared.store().unknown_functions(conn).await?;
+    let store = shared.store();
+    let unknown = shared.control(async |conn| store.unknown_functions(conn).await).await?;
     for (function, pool, items) in unknown.iter().filter(|(name, ..)| !warned.contains(name)) {
         telemetry::unknown_function(function, pool, *items);
     }

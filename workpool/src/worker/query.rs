@@ -2,12 +2,13 @@
 //! writes, goes the way of an action's.
 
 use sqlx::Connection;
+use sqlx::postgres::PgConnection;
 
 use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;
-use super::transaction::{Again, Tried, refused, roll_back};
+use super::transaction::{Again, Broken, Tried, refused, roll_back};
 use crate::context::{Attempt, QueryCtx};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
@@ -43,34 +44,42 @@ async fn once(
     spec: &FunctionSpec,
     handler: QueryFn,
 ) -> Tried {
-    const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
     let _permit = shared.permits.acquire(&item.pool).await;
-    let mut conn = match shared.connections.bodies.acquire().await {
-        Ok(conn) => conn,
+    let mut held = match shared.connections.bodies.hold().await {
+        Ok(held) => held,
         Err(error) => return Tried::Unreachable(error),
     };
-    let mut tx = match conn.begin_with(BEGIN_READING).await {
-        Ok(tx) => tx,
-        Err(error) => return Tried::Unreachable(error),
-    };
+    match conduct(shared, attempt, item, (spec, handler), held.conn()).await {
+        Ok(tried) => {
+            held.keep();
+            tried
+        }
+        Err(Broken::Known(tried)) => tried,
+        // A lost answer to a rollback: nothing was written.
+        Err(Broken::Unanswered { error, .. }) => refused(error),
+    }
+}
+
+async fn conduct(
+    shared: &Shared,
+    attempt: &Attempt,
+    item: &Item,
+    (spec, handler): (&FunctionSpec, QueryFn),
+    conn: &mut PgConnection,
+) -> Result<Tried, Broken> {
+    let bodies = &shared.connections.bodies;
+    let begin = conn.begin_with(shared.connections.begin_reading.clone());
+    let mut tx = bodies.in_time(begin).await.map_err(Tried::Unreachable)?;
     item.entered(shared);
     let mut ctx = QueryCtx { attempt, conn: &mut tx };
     let body = async { handler(&mut ctx, &item.row.args).await };
     match guard::run(body, spec.timeout, &shared.cut).await {
-        Ran::Returned(Ok(result)) => match tx.rollback().await {
-            Ok(()) => Tried::Committed(result, Vec::new()),
-            Err(error) => refused(error),
+        Ran::Returned(Ok(result)) => match bodies.in_time(tx.rollback()).await {
+            Ok(()) => Ok(Tried::Committed(result, Vec::new())),
+            Err(error) => Err(refused(error).into()),
         },
-        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
-        Ran::Dropped(failure) => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Failed(failure)
-        }
-        Ran::Aborted => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Aborted
-        }
+        Ran::Returned(Err(failure)) => roll_back(bodies, tx, failure).await,
+        Ran::Dropped(failure) => Err(Tried::Failed(failure).into()),
+        Ran::Aborted => Err(Tried::Aborted.into()),
     }
 }

@@ -17,7 +17,7 @@ use super::silence::Silence;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
 use crate::hub::Hint;
-use crate::store::{Abandoned, BEGIN, Ended, Retried, SqlResult, is_refusal};
+use crate::store::{Abandoned, Ended, Retried, SqlResult, is_refusal};
 use crate::telemetry;
 use crate::work::OutcomeKind;
 
@@ -47,30 +47,48 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
 }
 
 async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<()> {
-    let mut conn = shared.control().await?;
-    let leases = shared.store().leases(&mut conn, shared.worker).await?;
+    let (store, worker) = (shared.store(), shared.worker);
+    let leases = shared.control(async |conn| store.leases(conn, worker).await).await?;
     let silent = silence.observe(&leases, Instant::now());
     let mut first_error = None;
-    for dead in shared.store().bury(&mut conn, &silent).await? {
+    for dead in shared.control(async |conn| store.bury(conn, &silent).await).await? {
         // What is wrong with one dead worker does not keep others from being recovered.
-        if let Err(error) = recover_all(shared, &mut conn, dead).await {
+        if let Err(error) = recover_all(shared, dead).await {
             first_error.get_or_insert(error);
         }
     }
     first_error.map_or(Ok(()), Err)
 }
 
-async fn recover_all(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<()> {
-    while recover(shared, conn, dead).await? == BATCH {}
-    if shared.store().inter(conn, dead).await? > 0 {
+async fn recover_all(shared: &Shared, dead: Uuid) -> SqlResult<()> {
+    while recover(shared, dead).await? == BATCH {}
+    let store = shared.store();
+    if shared.control(async |conn| store.inter(conn, dead).await).await? > 0 {
         shared.workpool.hub().send(Hint::Signal);
     }
     Ok(())
 }
 
 /// One part of a dead worker's items, in one transaction. Returns how many were recovered.
-async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
-    let mut tx = conn.begin_with(BEGIN).await?;
+async fn recover(shared: &Shared, dead: Uuid) -> SqlResult<i64> {
+    let items = shared.control(async |conn| recover_part(shared, conn, dead).await).await?;
+    for item in &items {
+        let what = fate(item).word();
+        telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
+        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
+    }
+    if !items.is_empty() {
+        shared.workpool.hub().send(Hint::Signal);
+    }
+    Ok(i64::try_from(items.len()).unwrap_or(BATCH))
+}
+
+async fn recover_part(
+    shared: &Shared,
+    conn: &mut PgConnection,
+    dead: Uuid,
+) -> SqlResult<Vec<Abandoned>> {
+    let mut tx = shared.store().begin(conn).await?;
     let mut items = shared.store().abandoned(&mut tx, dead, BATCH).await?;
     let mut all = tx.begin().await?;
     match apply(shared, &mut all, dead, &items).await {
@@ -83,15 +101,7 @@ async fn recover(shared: &Shared, conn: &mut PgConnection, dead: Uuid) -> SqlRes
         Err(error) => return Err(error),
     }
     tx.commit().await?;
-    for item in &items {
-        let what = fate(item).word();
-        telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
-        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
-    }
-    if !items.is_empty() {
-        shared.workpool.hub().send(Hint::Signal);
-    }
-    Ok(i64::try_from(items.len()).unwrap_or(BATCH))
+    Ok(items)
 }
 
 /// Each item behind a savepoint. Returns those that could be written.

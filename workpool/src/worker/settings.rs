@@ -63,6 +63,13 @@ impl Settings {
         Err(Error::invalid("worker", fault))
     }
 
+    /// How long an operation of the loops may take before its connection counts as lost: not so long
+    /// that a silent network holds up a worker whose lease is renewed, and never so short that a
+    /// busy database is taken for a silent one.
+    pub(crate) fn deadline(&self) -> Duration {
+        (self.lease * 2).clamp(Duration::from_secs(5), Duration::from_mins(1))
+    }
+
     pub(crate) fn serves(&self, pool: &str) -> bool {
         self.pools.as_ref().is_none_or(|pools| pools.contains(pool))
     }

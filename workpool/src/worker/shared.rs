@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnection;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -121,9 +120,12 @@ impl Shared {
         self.workpool.store()
     }
 
-    /// A connection for the loops; handlers cannot use them up.
-    pub(crate) async fn control(&self) -> SqlResult<PoolConnection<Postgres>> {
-        self.connections.control.acquire().await
+    /// Runs one operation on a connection of the loops; handlers cannot use them up.
+    pub(crate) async fn control<T>(
+        &self,
+        operation: impl AsyncFnOnce(&mut PgConnection) -> SqlResult<T>,
+    ) -> SqlResult<T> {
+        self.connections.control.run(operation).await
     }
 
     pub(crate) fn backoff(&self, what: &'static str) -> Backoff {

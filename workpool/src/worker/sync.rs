@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use sqlx::postgres::PgConnection;
 use tokio::time::sleep;
 
 use super::dispatcher::Event;
@@ -39,13 +40,13 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
 }
 
 async fn sync(shared: &Shared) -> SqlResult<()> {
-    let mut conn = shared.control().await?;
-    let mut pools = shared.store().sync(&mut conn, shared.worker).await?;
+    let (store, worker) = (shared.store(), shared.worker);
+    let mut pools = shared.control(async |conn| store.sync(conn, worker).await).await?;
     pools.retain(|row| shared.settings.serves(&row.pool));
     let new: Vec<_> =
         pools.iter().filter(|row| row.granted.is_none()).map(|row| &*row.pool).collect();
     if !new.is_empty() {
-        shared.store().register_slots(&mut conn, shared.worker, &new).await?;
+        shared.control(async |conn| store.register_slots(conn, worker, &new).await).await?;
     }
     let mut watched = HashSet::new();
     for row in &pools {
@@ -60,11 +61,11 @@ async fn sync(shared: &Shared) -> SqlResult<()> {
     let _ = shared.events.send(Event::Synced(pools));
     let running = shared.in_hand();
     if !running.is_empty() {
-        for (id, _) in shared.store().cancels(&mut conn, shared.worker, &running).await? {
+        let canceled = async |conn: &mut PgConnection| store.cancels(conn, worker, &running).await;
+        for (id, _) in shared.control(canceled).await? {
             shared.cancel(id);
         }
     }
-    drop(conn);
     flush(shared).await
 }
 
@@ -73,11 +74,8 @@ async fn flush(shared: &Shared) -> SqlResult<()> {
     if counters.is_empty() {
         return Ok(());
     }
-    let written = async {
-        let mut conn = shared.control().await?;
-        shared.store().add_stats(&mut conn, &counters).await
-    };
-    let written = written.await;
+    let store = shared.store();
+    let written = shared.control(async |conn| store.add_stats(conn, &counters).await).await;
     if written.is_err() {
         shared.put_counters_back(counters);
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ use crate::context::{Attempt, MutationCtx};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
-use crate::store::{BEGIN, RawCallback, SqlResult, is_broken, is_refusal, lost_connection};
+use crate::store::{Link, RawCallback, SqlResult, is_broken, is_refusal, lost_connection};
 
 /// The handler of a mutation.
 pub(crate) type MutationFn =
@@ -152,14 +152,54 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
 
 async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Duration>) -> Tried {
     let _permit = job.permit(shared).await;
-    let mut conn = match job.connections(shared).acquire().await {
-        Ok(conn) => conn,
+    let mut held = match job.link(shared).hold().await {
+        Ok(held) => held,
         Err(error) => return Tried::Unreachable(error),
     };
-    let mut tx = match conn.begin_with(BEGIN).await {
-        Ok(tx) => tx,
-        Err(error) => return Tried::Unreachable(error),
-    };
+    match conduct(shared, attempt, job, limit, held.conn()).await {
+        Ok(tried) => {
+            held.keep();
+            tried
+        }
+        Err(Broken::Known(tried)) => tried,
+        Err(Broken::Unanswered { error, result, called }) => {
+            // What may still be open there has to end before the row can tell.
+            drop(held);
+            match job.settled(shared).await {
+                Some(true) => lost(&error),
+                Some(false) => Tried::Committed(result, called),
+                None => Tried::Superseded,
+            }
+        }
+    }
+}
+
+/// How a transaction went whose connection is of no further use.
+pub(crate) enum Broken {
+    Known(Tried),
+    /// A lost answer to a commit says nothing.
+    Unanswered {
+        error: sqlx::Error,
+        result: String,
+        called: Vec<RawCallback>,
+    },
+}
+
+impl From<Tried> for Broken {
+    fn from(tried: Tried) -> Self {
+        Self::Known(tried)
+    }
+}
+
+async fn conduct(
+    shared: &Shared,
+    attempt: &Attempt,
+    job: Job<'_>,
+    limit: Option<Duration>,
+    conn: &mut PgConnection,
+) -> Result<Tried, Broken> {
+    let begin = conn.begin_with(shared.connections.begin.clone());
+    let mut tx = job.link(shared).in_time(begin).await.map_err(Tried::Unreachable)?;
     job.entered(shared);
     let mut ctx = MutationCtx::new(attempt, &mut tx);
     let body = async {
@@ -169,27 +209,23 @@ async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Du
     };
     match guard::run(body, limit, &shared.cut).await {
         Ran::Returned(Ok(result)) => commit(shared, tx, job, result).await,
-        Ran::Returned(Err(failure)) => roll_back(tx, failure).await,
+        Ran::Returned(Err(failure)) => roll_back(job.link(shared), tx, failure).await,
         // The body was cut off in the middle of what it did with the connection: away with it.
-        Ran::Dropped(failure) => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Failed(failure)
-        }
-        Ran::Aborted => {
-            drop(tx);
-            drop(conn.detach());
-            Tried::Aborted
-        }
+        Ran::Dropped(failure) => Err(Tried::Failed(failure).into()),
+        Ran::Aborted => Err(Tried::Aborted.into()),
     }
 }
 
-pub(crate) async fn roll_back(tx: Transaction<'_, Postgres>, failure: Failure) -> Tried {
-    match tx.rollback().await {
+pub(crate) async fn roll_back(
+    link: &Link,
+    tx: Transaction<'_, Postgres>,
+    failure: Failure,
+) -> Result<Tried, Broken> {
+    match link.in_time(tx.rollback()).await {
         // The body may have hidden the error of a lost connection in one of its own.
-        Err(error) if lost_connection(&error) => lost(&error),
-        _ if failure.advice() == Advice::RunAgain => Tried::Again(failure),
-        _ => Tried::Failed(failure),
+        Err(error) if lost_connection(&error) => Err(lost(&error).into()),
+        _ if failure.advice() == Advice::RunAgain => Ok(Tried::Again(failure)),
+        _ => Ok(Tried::Failed(failure)),
     }
 }
 
@@ -198,24 +234,21 @@ async fn commit(
     mut tx: Transaction<'_, Postgres>,
     job: Job<'_>,
     result: String,
-) -> Tried {
-    let called = match job.end(shared, &mut tx, &result).await {
+) -> Result<Tried, Broken> {
+    let link = job.link(shared);
+    let called = match link.in_time(job.end(shared, &mut tx, &result)).await {
         Ok(Some(called)) => called,
         Ok(None) => {
-            let _ = tx.rollback().await;
-            return Tried::Superseded;
+            let rolled_back = link.in_time(tx.rollback()).await;
+            return rolled_back.map(|()| Tried::Superseded).map_err(|_| Tried::Superseded.into());
         }
-        Err(error) => return refused(error),
+        Err(error) if lost_connection(&error) => return Err(lost(&error).into()),
+        Err(error) => return Ok(refused(error)),
     };
-    match tx.commit().await {
-        Ok(()) => Tried::Committed(result, called),
-        // A lost answer says nothing. The row tells, once that transaction is over.
-        Err(error) if lost_connection(&error) => match job.settled(shared).await {
-            Some(true) => lost(&error),
-            Some(false) => Tried::Committed(result, called),
-            None => Tried::Superseded,
-        },
-        Err(error) => refused(error),
+    match link.in_time(tx.commit()).await {
+        Ok(()) => Ok(Tried::Committed(result, called)),
+        Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, result, called }),
+        Err(error) => Ok(refused(error)),
     }
 }
 
@@ -228,7 +261,7 @@ impl Job<'_> {
         }
     }
 
-    fn connections<'s>(&self, shared: &'s Shared) -> &'s PgPool {
+    fn link<'s>(&self, shared: &'s Shared) -> &'s Link {
         match self {
             Self::Mutation(..) => &shared.connections.bodies,
             Self::Callback(..) => &shared.connections.callbacks,
@@ -291,13 +324,13 @@ impl Job<'_> {
     }
 
     async fn held(&self, shared: &Shared) -> SqlResult<bool> {
-        let mut conn = shared.control().await?;
         let (store, worker) = (shared.store(), shared.worker);
         let (id, fence) = self.key();
-        match self {
-            Self::Mutation(..) => store.held(&mut conn, id, worker, fence).await,
-            Self::Callback(..) => store.held_callback(&mut conn, worker, id, fence).await,
-        }
+        let held = async |conn: &mut PgConnection| match self {
+            Self::Mutation(..) => store.held(conn, id, worker, fence).await,
+            Self::Callback(..) => store.held_callback(conn, worker, id, fence).await,
+        };
+        shared.control(held).await
     }
 
     fn key(&self) -> (Uuid, i32) {

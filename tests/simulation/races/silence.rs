@@ -1,0 +1,50 @@
+//! Answers that never come, on connections that stay open: nothing of the network says so.
+
+use std::time::Duration;
+
+use crate::audit::{self, Kind};
+use crate::functions::How;
+use crate::line::Line;
+use crate::load::enqueue_one;
+use crate::proxy::{Fault, Loses};
+
+/// Makes an operation of the loops give up after five seconds.
+const LEASE: Duration = Duration::from_secs(2);
+/// That, and a busy machine.
+const GIVEN_UP: Duration = Duration::from_secs(20);
+
+/// One answer is never given, and all goes on without it.
+async fn goes_on_without(fault: impl Fn(&Line) -> Fault, kind: Kind) {
+    let line = Line::new().await;
+    let worker = line.worker_with(LEASE).await;
+    line.proxy.arm(fault(&line));
+    let item = enqueue_one(line.world.workpool(), kind, How::Takes(1)).await;
+    line.struck().await;
+    line.world.quiet(GIVEN_UP).await;
+    let findings = audit::check(&line.world, &[item]).await;
+    assert_eq!(findings.succeeded, 1);
+    worker.shutdown().await;
+    audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test]
+async fn a_claim_without_an_answer_holds_up_nobody_for_ever() {
+    goes_on_without(|line| line.loses(Loses::Time, "claim").with_rows(), Kind::Again).await;
+}
+
+#[tokio::test]
+async fn an_end_without_an_answer_is_written_again() {
+    goes_on_without(|line| line.loses(Loses::Time, "finish").of("workpool ends"), Kind::Once).await;
+}
+
+#[tokio::test]
+async fn a_commit_without_an_answer_is_looked_up() {
+    let fault = |_: &Line| Fault::new(Loses::Time, "COMMIT").of("workpool mutations");
+    goes_on_without(fault, Kind::Book).await;
+}
+
+#[tokio::test]
+async fn a_callback_whose_commit_gets_no_answer_is_looked_up() {
+    let fault = |_: &Line| Fault::new(Loses::Time, "COMMIT").of("workpool callbacks");
+    goes_on_without(fault, Kind::Again).await;
+}

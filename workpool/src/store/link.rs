@@ -1,0 +1,125 @@
+//! A pool of connections, and how one operation uses one of them: through a pooler in a transaction
+//! of its own, and at most for so long.
+//!
+//! A connection on which something went wrong, or whose answer has not come, is closed: whoever
+//! comes next must not wait for what was left on it.
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::{Connection, Postgres, SqlStr, Transaction};
+use tokio::time::timeout;
+
+use super::{BEGIN, SqlResult, Store, lost_connection};
+
+/// The connections for one purpose. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Link {
+    db: PgPool,
+    /// How the transaction of an operation begins, when it needs one.
+    begin: Option<SqlStr>,
+    deadline: Option<Duration>,
+}
+
+impl Link {
+    /// Each operation in a transaction that begins so, or, without a pooler, as it is.
+    pub(crate) const fn new(db: PgPool, begin: Option<SqlStr>, deadline: Option<Duration>) -> Self {
+        Self { db, begin, deadline }
+    }
+
+    pub(crate) const fn db(&self) -> &PgPool {
+        &self.db
+    }
+
+    /// Runs one operation. Through a pooler it is committed with its success and rolled back with
+    /// its error; an error of the connection, as ever, does not say whether it took effect.
+    pub(crate) async fn run<T, E: From<sqlx::Error>>(
+        &self,
+        operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut held = self.hold().await?;
+        let run = operate(held.conn(), self.begin.as_ref(), operation);
+        let answer = match self.deadline {
+            Some(deadline) => timeout(deadline, run).await.unwrap_or_else(|_| Err(late().into())),
+            None => run.await,
+        };
+        // Without a transaction or a deadline nothing is left behind that the next one would miss.
+        if answer.is_ok() || (self.begin.is_none() && self.deadline.is_none()) {
+            held.keep();
+        }
+        answer
+    }
+
+    /// A connection for a transaction that the caller conducts; its steps belong in [`in_time`].
+    ///
+    /// [`in_time`]: Self::in_time
+    pub(crate) async fn hold(&self) -> SqlResult<Held> {
+        Ok(Held { conn: Some(self.db.acquire().await?), over: false })
+    }
+
+    /// Bounds one step of what is done with a connection of this link.
+    pub(crate) async fn in_time<T>(
+        &self,
+        what: impl Future<Output = SqlResult<T>>,
+    ) -> SqlResult<T> {
+        let Some(deadline) = self.deadline else { return what.await };
+        timeout(deadline, what).await.unwrap_or_else(|_| Err(late()))
+    }
+}
+
+/// A connection while an operation runs on it. Closed unless that has come to a good end, also when
+/// its future is dropped half-way.
+pub(crate) struct Held {
+    conn: Option<PoolConnection<Postgres>>,
+    over: bool,
+}
+
+impl Held {
+    pub(crate) fn conn(&mut self) -> &mut PgConnection {
+        self.conn.as_deref_mut().expect("it is there until it is dropped")
+    }
+
+    /// Nothing is left on it that the next one would meet.
+    pub(crate) const fn keep(&mut self) {
+        self.over = true;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(conn) = self.conn.take_if(|_| !self.over) {
+            drop(conn.detach());
+        }
+    }
+}
+
+/// Runs an operation on a connection, in a transaction when it is told how to begin one.
+pub(crate) async fn operate<T, E: From<sqlx::Error>>(
+    conn: &mut PgConnection,
+    begin: Option<&SqlStr>,
+    operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    let Some(begin) = begin else { return operation(conn).await };
+    let mut tx = conn.begin_with(begin.clone()).await?;
+    let answer = operation(&mut tx).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// No answer in time: as good as a lost connection.
+fn late() -> sqlx::Error {
+    let late = sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    debug_assert!(lost_connection(&late));
+    late
+}
+
+impl Store {
+    /// A transaction of ours, or, inside of one that carries a whole operation, a part of it.
+    pub(crate) async fn begin<'c>(
+        &self,
+        conn: &'c mut PgConnection,
+    ) -> SqlResult<Transaction<'c, Postgres>> {
+        if conn.is_in_transaction() { conn.begin().await } else { conn.begin_with(BEGIN).await }
+    }
+}
