@@ -167,7 +167,20 @@ impl Hand {
         Some((row.get("granted"), row.get("frozen")))
     }
 
+    /// Lowers its slots, in a transaction.
     pub(crate) async fn give_back(&mut self, pool: &str, keep: i64) {
+        self.begin().await;
+        self.lock_slots().await;
+        self.give_back_locked(pool, keep).await;
+        self.commit().await;
+    }
+
+    pub(crate) async fn lock_slots(&mut self) {
+        let lock = sqlx::query(self.sql("lock_slots")).bind(self.worker);
+        lock.execute(&mut self.conn).await.unwrap();
+    }
+
+    pub(crate) async fn give_back_locked(&mut self, pool: &str, keep: i64) {
         let query = sqlx::query(self.sql("give_back"))
             .bind(self.worker)
             .bind([pool])
@@ -272,8 +285,7 @@ impl Hand {
     /// was canceled meanwhile ends.
     pub(crate) async fn release_unknown(&mut self) -> Vec<Uuid> {
         self.begin().await;
-        let lock = sqlx::query(self.sql("lock_slots")).bind(self.worker);
-        lock.execute(&mut self.conn).await.unwrap();
+        self.lock_slots().await;
         let query = sqlx::query_as(self.sql("release_unknown"));
         let query = query.bind(self.worker).bind(Vec::<Uuid>::new());
         let rows: Vec<(Uuid, bool)> = query.fetch_all(&mut self.conn).await.unwrap();

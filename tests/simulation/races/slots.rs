@@ -110,6 +110,25 @@ async fn a_claim_is_bounded_by_the_slots_and_not_by_what_the_worker_believes() {
 }
 
 #[tokio::test]
+async fn a_claim_waits_for_slots_that_its_worker_gave_back_without_an_answer() {
+    let db = database().await;
+    let workpool = db.workpool();
+    enqueued(workpool, Kind::Once).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    // Its client has given this connection up; the server has got everything but the COMMIT yet.
+    let mut late = worker.twin(workpool).await;
+    late.begin().await;
+    late.lock_slots().await;
+    let backend = worker.backend();
+    let lands = async {
+        late.give_back_locked(POOL, 0).await;
+        late.commit().await;
+    };
+    let claimed = in_order(backend, worker.claim(POOL, 1, 0, &ALL), lands).await;
+    assert!(claimed.is_empty(), "it runs something on slots that others may take: {claimed:?}");
+}
+
+#[tokio::test]
 async fn a_pause_waits_for_a_claim_under_way_and_nothing_starts_after_it() {
     let db = database().await;
     let workpool = db.workpool();

@@ -66,21 +66,25 @@ impl Store {
         Ok(grants)
     }
 
-    /// Lowers our grants to `keep`, and wakes those who wait for them.
+    /// Lowers our grants to `keep`, and wakes those who wait for them. In a transaction that locks
+    /// first: as a single statement, the server might still run it after the client has given it up,
+    /// has taken slots anew and runs something on them.
     pub(crate) async fn give_back(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
         keep: &[(&str, i64)],
     ) -> SqlResult<()> {
+        let mut tx = self.begin(conn).await?;
+        self.query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
         self.query(self.sql().give_back.clone())
             .bind(worker)
             .bind(keep.iter().map(|(pool, _)| *pool).collect::<Vec<_>>())
             .bind(keep.iter().map(|(_, keep)| *keep).collect::<Vec<_>>())
             .bind(self.channel())
-            .execute(conn)
-            .await
-            .map(drop)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
     }
 
     /// Lowers all our grants to what still runs.
