@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use workpool::{Cancel, WorkId};
+use workpool::{Cancel, WorkId, sqlx};
 
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
@@ -141,6 +141,31 @@ async fn callbacks_whose_claim_got_no_answer_are_run_soon_all_the_same() {
     line.world.quiet(MENDED).await;
     worker.shutdown().await;
     assert_eq!(line.world.count("SELECT count(*) FROM callback_ledger").await, 1);
+}
+
+#[tokio::test]
+async fn a_callback_that_the_server_claims_after_the_claim_was_given_up_is_run_all_the_same() {
+    let line = Line::new().await;
+    let workpool = line.world.workpool();
+    workpool.pool("mixed").pause().await.unwrap();
+    let worker = line.worker().await;
+    // A claim gets no answer; the worker has looked for what it may have claimed, and goes on.
+    line.proxy.arm(line.loses(Loses::Statement, "claim_callbacks"));
+    line.struck().await;
+    let item = enqueue_one(workpool, Kind::Once, How::Takes(1)).await;
+    workpool.cancel(WorkId::<u32>::from_uuid(item.id)).await.unwrap();
+    line.world.quiet(MENDED).await;
+    // Only then does the server run it.
+    let item = enqueue_one(workpool, Kind::Once, How::Takes(1)).await;
+    let mut tx = workpool.db().begin().await.unwrap();
+    workpool.within(&mut tx).cancel(WorkId::<u32>::from_uuid(item.id)).await.unwrap();
+    let claim = "UPDATE workpool.callbacks SET worker = $1, attempt = 1, fence = 1";
+    sqlx::query(claim).bind(worker.id()).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    // It looks again after two seconds, and each minute in case this test was slower than that.
+    line.world.quiet(Duration::from_secs(90)).await;
+    assert_eq!(line.world.count("SELECT count(*) FROM callback_ledger").await, 2);
+    worker.shutdown().await;
 }
 
 /// Every statement that a worker sends while it works, lost before and after, in the middle of

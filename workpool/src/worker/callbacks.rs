@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::dispatcher::{RECONCILE, RECONCILE_AGAIN};
 use super::guard;
 use super::shared::Shared;
 use super::transaction::{self, CallbackFn, Job, Tried};
@@ -52,6 +53,7 @@ pub(crate) async fn run(
     let mut hints = shared.workpool.hub().subscribe();
     let mut backoff = shared.backoff("callbacks");
     let mut look_at = Instant::now();
+    let mut reconcile_at = Instant::now() + RECONCILE;
     loop {
         // A place first: then whatever comes, from here or from the table, can start.
         let permit = tokio::select! {
@@ -73,7 +75,7 @@ pub(crate) async fn run(
             }
             () = sleep_until(look_at), if looks => {
                 drop(permit);
-                let wait = match look(&shared, &permits, &known).await {
+                let wait = match look(&shared, &permits, &known, &mut reconcile_at).await {
                     Ok(wait) => {
                         backoff.succeeded();
                         wait
@@ -97,6 +99,7 @@ async fn look(
     shared: &Arc<Shared>,
     permits: &Arc<Semaphore>,
     known: &[&str],
+    reconcile_at: &mut Instant,
 ) -> SqlResult<Duration> {
     let free = permits.available_permits();
     if free == 0 {
@@ -104,11 +107,16 @@ async fn look(
     }
     let limit = i64::try_from(free).unwrap_or(i64::MAX);
     let (store, worker) = (shared.store(), shared.worker);
-    if shared.callbacks_uncertain.swap(false, Ordering::AcqRel) {
-        // What is marked as ours and that we do not know. A callback that is being handed over just
-        // now may be among it: then its fence lets only one of two runs take effect.
+    let uncertain = shared.callbacks_uncertain.swap(false, Ordering::AcqRel);
+    if uncertain || Instant::now() >= *reconcile_at {
+        // What is marked as ours and that we do not know: again a little later, since the server
+        // may run a statement after the client has given it up, and now and then in any case. A
+        // callback that is being handed over just now may be among it: then its fence lets only one
+        // of two runs take effect.
         let in_hand: Vec<_> = shared.callbacks_in_hand().iter().copied().collect();
         shared.control(async |conn| store.release_callbacks(conn, worker, &in_hand).await).await?;
+        let pause = if uncertain { RECONCILE_AGAIN } else { RECONCILE };
+        *reconcile_at = Instant::now() + pause;
     }
     let claimed =
         shared.control(async |conn| store.claim_callbacks(conn, worker, known, limit).await);

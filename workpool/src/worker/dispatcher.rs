@@ -56,8 +56,8 @@ pub(crate) struct Dispatcher {
 }
 
 /// Between two looks for lost claims: usually, and after an error.
-const RECONCILE: Duration = Duration::from_mins(1);
-const AGAIN: Duration = Duration::from_secs(2);
+pub(crate) const RECONCILE: Duration = Duration::from_mins(1);
+pub(crate) const RECONCILE_AGAIN: Duration = Duration::from_secs(2);
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
@@ -182,7 +182,7 @@ impl Dispatcher {
         for id in released.await? {
             telemetry::released(id, "the answer to its claim was lost, so it was not entered");
         }
-        let pause = if self.uncertain { AGAIN } else { RECONCILE };
+        let pause = if self.uncertain { RECONCILE_AGAIN } else { RECONCILE };
         self.reconcile_at = Instant::now() + pause;
         self.uncertain = false;
         Ok(())
