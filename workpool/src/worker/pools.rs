@@ -128,9 +128,10 @@ impl PoolState {
         }
     }
 
-    /// How many slots to keep, if some are to be given back, or are not wanted any more.
+    /// How many slots to keep, if some are to be given back, or are not wanted any more. Never fewer
+    /// than are in use: what was read of the database may be older than our latest grant.
     pub(crate) fn surplus(&self) -> Option<i64> {
-        let keep = self.cap.map_or(self.granted, |cap| cap.max(self.running).min(self.granted));
+        let keep = self.cap.map_or(self.granted, |cap| cap.min(self.granted)).max(self.running);
         (keep < self.granted || (self.waiting && !self.hot)).then_some(keep)
     }
 
@@ -304,5 +305,41 @@ impl PoolState {
     /// Whether work that is enqueued now would be started at once.
     pub(crate) fn is_ready(&self) -> bool {
         !self.paused && self.usable() > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(granted: Option<i64>) -> PoolSync {
+        PoolSync {
+            pool: "email".into(),
+            granted,
+            frozen: false,
+            max_parallelism: 10,
+            paused: false,
+            log_level: "info".into(),
+            watched: false,
+            wanted_by_others: 0,
+            other_claimants: 1,
+        }
+    }
+
+    #[test]
+    fn slots_in_use_are_kept_although_an_old_reading_does_not_know_of_them() {
+        let now = Instant::now();
+        let mut pool = PoolState::new("email".into());
+        pool.synced(&read(Some(0)));
+        pool.peeked(Some(&Due { items: 5, wait: Duration::ZERO }), now);
+        // It gets three of five slots, and claims the last three items.
+        pool.took(&Grant { pool: "email".into(), granted: 3, frozen: false });
+        pool.claimed(3, 3, None, true, now);
+        pool.peeked(None, now);
+        // Read before the grant, and heard of after it.
+        pool.synced(&read(Some(0)));
+        assert_eq!(pool.surplus(), Some(3), "it wants no more, and keeps what it uses");
+        pool.synced(&PoolSync { wanted_by_others: 1, ..read(None) });
+        assert_eq!(pool.surplus(), Some(3), "also when others wait");
     }
 }
