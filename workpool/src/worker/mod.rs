@@ -149,11 +149,15 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
     };
     log_registry(&source);
     source.workpool.listen();
-    // In a task of its own: a registration dropped half-way would leave its connection unusable.
-    let parts = source.parts();
-    let life = tokio::spawn(Life::begin(parts)).await.expect("registering does not panic")?;
-    let now = Now { shared: Mutex::new(Arc::clone(&life.shared)), troubled: Arc::default() };
-    let now = Arc::new(Now { troubled: Arc::clone(&source.troubled), ..now });
+    // In a task of its own: a registration dropped half-way would leave its connection unusable. The
+    // worker is made there too: when nobody waits for it any more, dropping it stops it.
+    tokio::spawn(launch(source)).await.expect("registering does not panic")
+}
+
+async fn launch(source: Source) -> Result<Worker> {
+    let life = Life::begin(source.parts()).await?;
+    let shared = Mutex::new(Arc::clone(&life.shared));
+    let now = Arc::new(Now { shared, troubled: Arc::clone(&source.troubled) });
     let stop = CancellationToken::new();
     let task = tokio::spawn(supervise(source, life, Arc::clone(&now), stop.clone()));
     Ok(Worker { stop, task: Some(task), now })
