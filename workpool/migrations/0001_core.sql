@@ -234,7 +234,10 @@ BEGIN
         ) h WHERE s.pool = $1 AND s.worker = h.worker',
         TG_TABLE_SCHEMA
     ) USING NEW.name;
-    PERFORM pg_notify('workpool_' || TG_TABLE_SCHEMA, '');
+    -- A full queue of notifications would fail the commit.
+    IF pg_notification_queue_usage() < 0.5 THEN
+        PERFORM pg_notify('workpool_' || TG_TABLE_SCHEMA, '');
+    END IF;
     RETURN NULL;
 END $$;
 

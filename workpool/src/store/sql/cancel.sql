@@ -33,6 +33,7 @@ WITH target AS MATERIALIZED (
 ), counted AS (
     INSERT INTO workpool.stats (pool, canceled) SELECT pool, count(*) FROM gone GROUP BY pool
 ), told AS MATERIALIZED (
-    SELECT pg_notify($2, '!') WHERE EXISTS (SELECT FROM requested) OR EXISTS (SELECT FROM called)
+    SELECT pg_notify($2, '!')
+    WHERE (EXISTS (SELECT FROM requested) OR EXISTS (SELECT FROM called)) AND pg_notification_queue_usage() < 0.5
 )
 SELECT t.id, t.worker IS NULL AS ended, (SELECT count(*) FROM told) AS told FROM target t

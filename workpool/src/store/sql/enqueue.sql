@@ -40,8 +40,9 @@ WITH pool AS MATERIALIZED (
     ON CONFLICT (id) DO NOTHING
 )
 SELECT
-    -- Transactions that notify commit one at a time: only when a worker has said that it sleeps.
-    CASE WHEN $19 AND EXISTS (SELECT FROM workpool.slots s WHERE s.pool = p.name AND s.asleep)
+    -- Transactions that notify commit one at a time: only when a worker has said that it sleeps. And when nobody can notify any
+    -- more, because somebody who listens does not read, they fail at their commit: whoever notifies stops long before that.
+    CASE WHEN $19 AND EXISTS (SELECT FROM workpool.slots s WHERE s.pool = p.name AND s.asleep) AND pg_notification_queue_usage() < 0.5
         THEN pg_notify($20, CASE WHEN octet_length(p.name) <= 64 THEN '+' || p.name ELSE '' END) IS NOT NULL
         ELSE false
     END AS notified

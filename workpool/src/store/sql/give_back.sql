@@ -16,6 +16,7 @@ WITH held AS MATERIALIZED (
 )
 SELECT l.pool, l.granted,
     CASE WHEN EXISTS (SELECT FROM workpool.slots o WHERE o.pool = l.pool AND o.worker <> $1 AND o.wanted > 0)
+            AND pg_notification_queue_usage() < 0.5
         THEN pg_notify($4, CASE WHEN octet_length(l.pool) <= 64 THEN '+' || l.pool ELSE '' END) IS NOT NULL
     END AS told
 FROM lowered l

@@ -4,4 +4,4 @@ WITH replayed AS (
     WHERE id = ANY ($1) AND parked_at IS NOT NULL
     RETURNING id
 )
-SELECT count(*) AS replayed, pg_notify($2, '!')::text AS told FROM replayed
+SELECT count(*) AS replayed, CASE WHEN pg_notification_queue_usage() < 0.5 THEN pg_notify($2, '!')::text END AS told FROM replayed
