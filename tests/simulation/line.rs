@@ -9,8 +9,8 @@ use workpool::{WorkId, Worker, Workpool, sqlx};
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task};
 use crate::load::one;
-use crate::proxy::{Fault, Loses, Proxy};
 use crate::world::{World, eventually};
+use workpool_tests::{Fault, Loses, Proxy};
 
 /// How soon everything is in order again after one lost answer.
 pub(crate) const MENDED: Duration = Duration::from_secs(8);

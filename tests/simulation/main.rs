@@ -13,7 +13,6 @@ mod line;
 mod load;
 mod notes;
 mod outages;
-mod proxy;
 mod races;
 mod sharing;
 mod shutdowns;

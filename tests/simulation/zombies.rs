@@ -6,8 +6,8 @@ use crate::audit::{self, Kind};
 use crate::functions::{How, parent};
 use crate::line::Line;
 use crate::load::enqueue_one;
-use crate::proxy::Loses;
 use crate::world::{LEASE, RECOVERY, World, eventually, within};
+use workpool_tests::Loses;
 
 #[tokio::test]
 async fn a_frozen_process_writes_nothing_late_and_comes_back_under_another_id() {

@@ -5,12 +5,14 @@
 mod events;
 mod gates;
 pub mod pooler;
+mod proxy;
 mod stage;
 mod waiting;
 mod witness;
 
 pub use events::{Event, Events};
 pub use gates::Gates;
+pub use proxy::{Fault, Loses, Proxy};
 pub use stage::Stage;
 pub use waiting::{PATIENCE, eventually, patiently};
 pub use witness::{Inside, Witness};

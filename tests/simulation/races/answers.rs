@@ -9,8 +9,8 @@ use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
 use crate::line::{Line, MENDED};
 use crate::load::{enqueue_one, one};
-use crate::proxy::{Fault, Loses};
 use crate::world::{eventually, within};
+use workpool_tests::{Fault, Loses};
 
 const ENDS: &str = "workpool ends";
 const BODIES: &str = "workpool mutations";

@@ -13,20 +13,22 @@ use tokio_util::sync::CancellationToken;
 
 /// What is to be lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub struct Fault {
     /// The text of the statement.
-    pub(crate) sql: String,
+    pub sql: String,
     /// How the connections concerned call themselves; empty for all.
-    pub(crate) application: &'static str,
-    pub(crate) loses: Loses,
+    pub application: &'static str,
+    /// What becomes of it.
+    pub loses: Loses,
     /// Only answers with rows count.
-    pub(crate) with_rows: bool,
+    pub with_rows: bool,
     /// Not once, but until it is disarmed.
-    pub(crate) lasts: bool,
+    pub lasts: bool,
 }
 
+/// How it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Loses {
+pub enum Loses {
     /// The connection breaks before the server gets the statement.
     Statement,
     /// The connection breaks when the server has done it.
@@ -36,26 +38,34 @@ pub(crate) enum Loses {
 }
 
 impl Fault {
-    pub(crate) fn new(loses: Loses, sql: impl Into<String>) -> Self {
+    /// Strikes once, on any connection.
+    #[must_use]
+    pub fn new(loses: Loses, sql: impl Into<String>) -> Self {
         Self { sql: sql.into(), application: "", loses, with_rows: false, lasts: false }
     }
 
-    pub(crate) fn of(self, application: &'static str) -> Self {
+    /// Strikes only connections that call themselves like this.
+    #[must_use]
+    pub fn of(self, application: &'static str) -> Self {
         Self { application, ..self }
     }
 
-    pub(crate) fn with_rows(self) -> Self {
+    /// Strikes only when there are rows in the answer.
+    #[must_use]
+    pub fn with_rows(self) -> Self {
         Self { with_rows: true, ..self }
     }
 
-    pub(crate) fn lasts(self) -> Self {
+    /// Strikes until it is disarmed.
+    #[must_use]
+    pub fn lasts(self) -> Self {
         Self { lasts: true, ..self }
     }
 }
 
 /// Listens on a port of this machine as long as it lives.
 #[derive(Debug)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     port: u16,
     plan: Arc<Plan>,
     over: CancellationToken,
@@ -67,17 +77,20 @@ struct Plan {
     hits: watch::Sender<usize>,
     /// Whether answers that are kept may go.
     open: watch::Sender<bool>,
+    /// All connections so far.
+    lines: Mutex<Vec<Arc<Mutex<Turns>>>>,
 }
 
 impl Proxy {
     /// In front of the server on that port.
-    pub(crate) async fn to(server: u16) -> Self {
+    pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let plan = Arc::new(Plan {
             armed: Mutex::default(),
             hits: watch::Sender::new(0),
             open: watch::Sender::new(false),
+            lines: Mutex::default(),
         });
         let over = CancellationToken::new();
         let accept = {
@@ -95,27 +108,46 @@ impl Proxy {
         Self { port, plan, over }
     }
 
-    pub(crate) const fn port(&self) -> u16 {
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
         self.port
     }
 
     /// From now on the fault strikes.
-    pub(crate) fn arm(&self, fault: Fault) {
+    pub fn arm(&self, fault: Fault) {
         self.plan.armed.lock().unwrap().push(fault);
     }
 
     /// No fault strikes any more. Whether one was left.
-    pub(crate) fn disarm(&self) -> bool {
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn disarm(&self) -> bool {
         !std::mem::take(&mut *self.plan.armed.lock().unwrap()).is_empty()
     }
 
+    /// Whether a fault is left that has not struck.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        !self.plan.armed.lock().unwrap().is_empty()
+    }
+
+    /// From now on nothing that the server sends on the present connections of this name arrives,
+    /// as when a router forgets them: both sides believe that they are connected.
+    pub fn mute(&self, application: &str) {
+        for line in self.plan.lines.lock().unwrap().iter() {
+            let mut turns = line.lock().unwrap();
+            turns.muted |= turns.application.contains(application);
+        }
+    }
+
     /// Kept answers go.
-    pub(crate) fn let_go(&self) {
+    pub fn let_go(&self) {
         self.plan.open.send_replace(true);
     }
 
     /// How many faults have struck.
-    pub(crate) fn hits(&self) -> usize {
+    #[must_use]
+    pub fn hits(&self) -> usize {
         *self.plan.hits.borrow()
     }
 }
@@ -156,6 +188,10 @@ struct Turns {
     answered: u64,
     /// The answer that is to be lost.
     held: Option<Held>,
+    /// How the client calls itself.
+    application: String,
+    /// Nothing from the server arrives any more.
+    muted: bool,
 }
 
 #[derive(Debug)]
@@ -173,6 +209,7 @@ async fn serve(client: TcpStream, server: TcpStream, plan: Arc<Plan>, over: Canc
     let (from_server, to_server) = server.into_split();
     // The first answer belongs to the startup.
     let turns = Arc::new(Mutex::new(Turns { asked: 1, ..Turns::default() }));
+    plan.lines.lock().unwrap().push(Arc::clone(&turns));
     let forth = forth(from_client, to_server, &plan, &turns);
     let back = back(from_server, to_client, &plan, &turns);
     tokio::select! {
@@ -192,6 +229,7 @@ async fn forth(
 ) -> std::io::Result<()> {
     let startup = frame(&mut from, Vec::new()).await?;
     let application = parameter(&startup, "application_name");
+    turns.lock().unwrap().application.clone_from(&application);
     to.write_all(&startup).await?;
     let mut statements = HashMap::new();
     loop {
@@ -263,6 +301,9 @@ enum Passed {
 impl Turns {
     fn pass(&mut self, kind: u8, message: Vec<u8>, plan: &Plan) -> Passed {
         let ready = kind == b'Z';
+        if self.muted {
+            return Passed::On(Vec::new());
+        }
         let turn = self.answered + 1;
         self.answered += u64::from(ready);
         let Some(held) = self.held.as_mut().filter(|held| held.answer == turn) else {
