@@ -180,10 +180,17 @@ impl PoolHandle {
     ///
     /// [`Error::PoolInUse`] while it has work that has not ended.
     pub async fn remove(&self) -> Result<()> {
-        let store = self.workpool.store();
-        let removed =
-            async |conn: &mut PgConnection| Ok(store.remove_pool(conn, &self.name).await?);
-        match self.workpool.run(removed).await? {
+        let name = self.name.clone();
+        let remove = move |workpool: Workpool| -> BoxFuture<'static, Result<Option<bool>>> {
+            let name = name.clone();
+            Box::pin(async move {
+                let store = workpool.store();
+                let removed =
+                    async |conn: &mut PgConnection| Ok(store.remove_pool(conn, &name).await?);
+                workpool.run(removed).await
+            })
+        };
+        match self.workpool.transact(remove).await? {
             Some(true) => Ok(()),
             Some(false) => Err(Error::PoolInUse(self.name.clone())),
             None => Err(Error::UnknownPool(self.name.clone())),

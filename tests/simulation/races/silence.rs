@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use workpool_tests::{Fault, Loses};
+
 use crate::audit::{self, Kind};
 use crate::functions::How;
 use crate::line::Line;
 use crate::load::enqueue_one;
-use crate::proxy::{Fault, Loses};
 
 /// Makes an operation of the loops give up after five seconds.
 const LEASE: Duration = Duration::from_secs(2);
