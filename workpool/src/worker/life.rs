@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::dispatcher::Dispatcher;
@@ -122,7 +122,7 @@ impl Life {
         let heartbeat = self.heartbeat;
         let _ = tokio::task::spawn_blocking(move || heartbeat.join()).await;
         // What cannot be handed back now is recovered when the lease runs out.
-        let _ = timeout(LAST_STEPS, let_go(&shared)).await;
+        let _ = timeout(LAST_STEPS, let_go_of_all(&shared)).await;
     }
 }
 
@@ -141,6 +141,14 @@ async fn register(shared: &Shared) -> Result<()> {
     shared.control(async |conn| store.register(conn, &new).await).await?;
     shared.lease.renewed(sent, lease);
     Ok(())
+}
+
+/// A lost connection must not cost others the rest of the lease.
+async fn let_go_of_all(shared: &Shared) {
+    let mut backoff = shared.backoff("shutdown");
+    while let Err(error) = let_go(shared).await {
+        sleep(backoff.failed(&error)).await;
+    }
 }
 
 /// Hands back what is still ours, and removes the worker's row unless something of it is left.
