@@ -8,7 +8,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::time::timeout;
 use uuid::Uuid;
-use workpool::sqlx::{self, PgPool};
+use workpool::sqlx::{self, PgPool, Row};
 use workpool::{Pool, Result, WorkId, Workpool};
 
 use crate::functions::{Task, once};
@@ -29,6 +29,8 @@ const SETTLES: Duration = Duration::from_secs(20);
 struct Drawn {
     singles: Vec<WorkId<u32>>,
     batches: Vec<String>,
+    /// What the call said was stored: it must be there.
+    sure: Vec<Uuid>,
 }
 
 pub(crate) async fn run(setup: &Setup) -> Report {
@@ -42,17 +44,20 @@ pub(crate) async fn run(setup: &Setup) -> Report {
     for _ in 0..setup.some(FUTURES) {
         report.exposures += 1;
         let patience = Duration::from_micros(numbers.random_range(0..4000));
-        let call = call(&place, &far, &mut drawn, &mut numbers);
+        let which = numbers.random_range(0..18);
+        let call = call(which, &place, &far, &mut drawn, &mut numbers);
         completed += u64::from(timeout(patience, call).await.is_ok());
+        clean(&far, which, &mut report).await;
     }
     report.figure("completed", completed);
     few_workers(&place, &mut numbers, setup.some(40), &mut report).await;
-    check(&place, &far, &drawn, &mut report).await;
+    check(&place, &drawn, &mut report).await;
     report
 }
 
 /// One call; where it is cut off is the caller's business.
 async fn call(
+    which: u32,
     place: &Place,
     far: &Workpool,
     drawn: &mut Drawn,
@@ -61,23 +66,26 @@ async fn call(
     let id = WorkId::<u32>::new();
     let known = drawn.singles.last().copied().unwrap_or(id);
     let pool = far.pool("mixed");
-    match numbers.random_range(0..18) {
+    match which {
         0 | 1 => {
             drawn.singles.push(id);
-            once::enqueue(far, Task::SUCCEEDS).id(id).await.map(drop)
+            drawn.sure.push(once::enqueue(far, Task::SUCCEEDS).id(id).await?.uuid());
+            Ok(())
         }
         2 | 3 => {
             let name = id.to_string();
             drawn.batches.push(name.clone());
-            once::enqueue_batch(far, [Task::SUCCEEDS; BATCH]).name(name).await.map(drop)
+            let ids = once::enqueue_batch(far, [Task::SUCCEEDS; BATCH]).name(name).await?;
+            drawn.sure.extend(ids.iter().map(WorkId::uuid));
+            Ok(())
         }
         4 => within(far, id, drawn).await,
-        5 => far.cancel(known).await.map(drop),
+        5 if numbers.random_ratio(1, 4) => far.cancel(known).await.map(drop),
         6 => pool.cancel_all().function("nothing").run().await.map(drop),
         7 => pool.set_max_parallelism(numbers.random_range(1..9)).await,
         8 => pool.pause().await,
         9 => far.create_pool(Pool::new("now and then")).await.map(drop),
-        10 => far.pool("now and then").remove().await,
+        5 | 10 => far.pool("now and then").remove().await,
         11 => far.status_batch([known, id]).await.map(drop),
         12 => far.result(known).await.map(drop),
         13 => {
@@ -102,7 +110,9 @@ async fn within(far: &Workpool, id: WorkId<u32>, drawn: &mut Drawn) -> Result<()
     drawn.singles.push(id);
     let mut tx = begun(&near).await?;
     once::enqueue(&far.within(&mut tx), Task::SUCCEEDS).id(id).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    drawn.sure.push(id.uuid());
+    Ok(())
 }
 
 /// A transaction of the caller's. To be cut off while it begins is the caller's own fault with this
@@ -142,13 +152,8 @@ async fn few_workers(place: &Place, numbers: &mut StdRng, starts: u64, report: &
     far.db().close().await;
 }
 
-async fn check(place: &Place, far: &Workpool, drawn: &Drawn, report: &mut Report) {
-    const OPEN: &str = "SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-            AND state LIKE 'idle in transaction%'";
-    if !place.until_none(OPEN, SETTLES).await {
-        report.breach("a transaction was left open");
-    }
+/// All connections are there, and none is inside a transaction: then the time would stand still.
+async fn clean(far: &Workpool, call: u32, report: &mut Report) {
     let mut all = Vec::new();
     for _ in 0..CONNECTIONS {
         match timeout(SETTLES, far.db().acquire()).await {
@@ -157,9 +162,21 @@ async fn check(place: &Place, far: &Workpool, drawn: &Drawn, report: &mut Report
         }
     }
     for conn in &mut all {
-        let answer = sqlx::query_scalar("SELECT txid_current_if_assigned() IS NULL");
-        let clean: sqlx::Result<bool> = answer.fetch_one(&mut **conn).await;
-        report.require(matches!(clean, Ok(true)), || format!("a dirty connection: {clean:?}"));
+        // Not as a prepared statement, which is a step behind.
+        let answer = sqlx::raw_sql("SELECT (statement_timestamp() - now())::text");
+        let row = answer.fetch_one(&mut **conn).await.and_then(|row| row.try_get::<String, _>(0));
+        report.require(row.as_ref().is_ok_and(|age| age == "00:00:00"), || {
+            format!("after call {call} a dirty connection: {row:?}")
+        });
+    }
+}
+
+async fn check(place: &Place, drawn: &Drawn, report: &mut Report) {
+    const OPEN: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+            AND state LIKE 'idle in transaction%'";
+    if !place.until_none(OPEN, SETTLES).await {
+        report.breach("a transaction was left open");
     }
     let ids: Vec<Uuid> = drawn.singles.iter().map(WorkId::uuid).collect();
     let stored = sqlx::query_scalar(
@@ -169,6 +186,14 @@ async fn check(place: &Place, far: &Workpool, drawn: &Drawn, report: &mut Report
     );
     let doubled: Vec<i64> = stored.bind(&ids).fetch_all(place.near.db()).await.unwrap();
     report.require(doubled.is_empty(), || format!("{} items are there twice", doubled.len()));
+    let stored = sqlx::query_scalar(
+        "SELECT count(DISTINCT id) FROM (SELECT id FROM workpool.work
+            UNION ALL SELECT id FROM workpool.finished) w WHERE id = ANY ($1)",
+    );
+    let stored: i64 = stored.bind(&drawn.sure).fetch_one(place.near.db()).await.unwrap();
+    let missing = i64::try_from(drawn.sure.len()).unwrap() - stored;
+    report.require(missing == 0, || format!("{missing} items that were stored are not there"));
+    report.figure("acknowledged", stored);
     let halves = sqlx::query_scalar(
         "SELECT count(*) FROM (SELECT name FROM workpool.work WHERE name = ANY ($1)
             UNION ALL SELECT name FROM workpool.finished WHERE name = ANY ($1)) w
