@@ -41,6 +41,9 @@ pub(crate) async fn run(setup: &Setup) -> Report {
         report.figure(&format!("{name} p50, ms"), ms(percentile(times, 50)));
         report.figure(&format!("{name} p99, ms"), ms(percentile(times, 99)));
     }
+    // Whatever else goes on on this machine, nobody waits for a flood to pass.
+    let slack = Duration::from_secs(2);
+    report.require(after <= before * 2 + slack, || format!("{before:?}, then {after:?}"));
     report.require(!setup.strict || after <= before * 2, || format!("{before:?}, then {after:?}"));
     place.near.pool("flood").pause().await.unwrap();
     worker.shutdown().await;

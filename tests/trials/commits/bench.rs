@@ -1,9 +1,10 @@
 //! Calls that are cut off, and what their answers are worth.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use tokio::time::timeout;
 use workpool::{Error, Result, Workpool, sqlx};
 use workpool_tests::{Loses, Proxy};
@@ -18,6 +19,9 @@ const HANGS: Duration = Duration::from_secs(30);
 /// How often a caller asks again.
 const REPEATS: u32 = 5;
 
+/// A statement, and what becomes of it.
+type Cut = (&'static str, Loses);
+
 /// A database behind a proxy, and the books.
 pub(super) struct Bench<'r> {
     pub(super) place: Place,
@@ -26,6 +30,8 @@ pub(super) struct Bench<'r> {
     pub(super) proxy: Proxy,
     pub(super) numbers: StdRng,
     pub(super) report: &'r mut Report,
+    /// The cuts that are still to be tried, by call.
+    decks: HashMap<&'static str, Vec<Cut>>,
 }
 
 /// What a call said in the end.
@@ -41,19 +47,26 @@ impl<'r> Bench<'r> {
         place.execute(include_str!("../../simulation/audit.sql")).await;
         let (proxy, far_url) = place.proxy().await;
         let far = place::handle(&far_url, 5).await;
-        Self { place, far, far_url, proxy, numbers: setup.numbers(part), report }
+        Self {
+            place,
+            far,
+            far_url,
+            proxy,
+            numbers: setup.numbers(part),
+            report,
+            decks: HashMap::new(),
+        }
     }
 
     /// Makes a call in which one of these statements is lost, or its answer; asks again as long as
     /// the answer is that nobody knows. A definite failure is a false one: it was only a cut.
     pub(super) async fn ask<T>(
         &mut self,
-        what: &str,
-        statements: &[&str],
+        what: &'static str,
+        statements: &[&'static str],
         mut call: impl AsyncFnMut(u32) -> Result<T>,
     ) -> Option<Answer<T>> {
-        let lost = statements[self.numbers.random_range(0..statements.len())];
-        let loses = if self.numbers.random_bool(0.5) { Loses::Statement } else { Loses::Answer };
+        let (lost, loses) = self.next_cut(what, statements);
         let what = format!("{what}, {loses:?} of {}", lost.split_whitespace().next().unwrap());
         let before = self.proxy.hits();
         self.proxy.arm(self.place.fault(loses, lost));
@@ -81,6 +94,19 @@ impl<'r> Bench<'r> {
         }
         self.report.count("without an answer");
         None
+    }
+
+    /// Each cut of a call comes once in a round; what happens to its commit comes first.
+    fn next_cut(&mut self, what: &'static str, statements: &[&'static str]) -> Cut {
+        let deck = self.decks.entry(what).or_default();
+        if deck.is_empty() {
+            for loses in [Loses::Statement, Loses::Answer] {
+                deck.extend(statements.iter().map(|statement| (*statement, loses)));
+            }
+            deck.shuffle(&mut self.numbers);
+            deck.sort_by_key(|cut| cut.0 == "COMMIT");
+        }
+        deck.pop().expect("a call has statements")
     }
 
     /// As `count` of the place, of what must be so.

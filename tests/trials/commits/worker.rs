@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use rand::seq::IndexedRandom;
+use rand::seq::SliceRandom;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use workpool::{WorkId, Worker, sqlx};
@@ -58,6 +58,9 @@ const LAST_STATEMENTS: [(&str, &str); 5] = [
     ("lock_slots", ""),
 ];
 
+/// A statement, whose it is, and what becomes of it.
+type Cut = (&'static str, &'static str, Loses);
+
 /// An item, and what may come of it.
 struct Item {
     id: Uuid,
@@ -73,13 +76,14 @@ pub(super) async fn run(setup: &Setup, cuts: u64, report: &mut Report) {
     let entries = Entries::default();
     let mut worker = Some(start(&bench, &entries).await);
     let (mut items, mut brief) = (Vec::new(), 0);
+    let mut decks = [Vec::new(), Vec::new()];
     // Some cuts miss.
     for round in 0..cuts {
         if bench.proxy.hits() as u64 >= cuts {
             break;
         }
         let last = round % 10 == 9;
-        arm(&mut bench, last);
+        arm(&mut bench, &mut decks[usize::from(last)], last);
         items.extend(load(&mut bench).await);
         brief += 1;
         once::enqueue(&bench.place.near, Task::SUCCEEDS)
@@ -132,11 +136,17 @@ async fn start(bench: &Bench<'_>, entries: &Entries) -> Worker {
     }
 }
 
-fn arm(bench: &mut Bench<'_>, last: bool) {
+/// Each cut comes once in a round.
+fn arm(bench: &mut Bench<'_>, deck: &mut Vec<Cut>, last: bool) {
     for _ in 0..AT_ONCE {
-        let some = if last { &LAST_STATEMENTS[..] } else { &STATEMENTS[..] };
-        let (name, application) = some.choose(&mut bench.numbers).unwrap();
-        let loses = if bench.numbers.random_bool(0.5) { Loses::Statement } else { Loses::Answer };
+        if deck.is_empty() {
+            let some = if last { &LAST_STATEMENTS[..] } else { &STATEMENTS[..] };
+            for loses in [Loses::Statement, Loses::Answer] {
+                deck.extend(some.iter().map(|(name, of)| (*name, *of, loses)));
+            }
+            deck.shuffle(&mut bench.numbers);
+        }
+        let (name, application, loses) = deck.pop().unwrap();
         bench.proxy.arm(bench.place.fault(loses, name).of(application));
     }
 }

@@ -74,7 +74,7 @@ impl Hand {
             "INSERT INTO workpool.workers (id, expires_at, lease_us, host, pid, version, functions)
              VALUES ($1, now() + interval '1 hour', 300000, 'by hand', 0, '', '{}')",
             "INSERT INTO workpool.slots (pool, worker, granted)
-             SELECT 'lock-' || n, $1, 10 FROM unnest('{a,b,c,d}'::text[]) n",
+             SELECT 'lock-' || n, $1, 10 FROM unnest('{a,b}'::text[]) n",
         ] {
             sqlx::query(sql).bind(worker).execute(&mut self.conn).await?;
         }
@@ -86,11 +86,11 @@ impl Hand {
         let rows = sqlx::query(self.sql("claim"))
             .bind(worker)
             .bind(POOLS)
-            .bind([10_i64; 4])
-            .bind([0_i64; 4])
-            .bind(["epoch"; 4])
+            .bind([10_i64; POOLS.len()])
+            .bind([0_i64; POOLS.len()])
+            .bind(["epoch"; POOLS.len()])
             .bind(["once", "again", "book", "look"])
-            .bind([false; 4])
+            .bind([false; POOLS.len()])
             .fetch_all(&mut self.conn)
             .await?;
         let mut claimed: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();

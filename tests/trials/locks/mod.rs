@@ -20,7 +20,7 @@ use crate::report::{Report, Setup};
 
 /// How long it goes on, at full size.
 const TIME: Duration = Duration::from_mins(2);
-const POOLS: [&str; 4] = ["lock-a", "lock-b", "lock-c", "lock-d"];
+const POOLS: [&str; 2] = ["lock-a", "lock-b"];
 /// Ids that are still talked about.
 const RECENT: usize = 300;
 
@@ -45,7 +45,7 @@ const PARTS: [Part; 14] = [
     Part::Cancel,
     Part::CancelAll,
     Part::CancelAll,
-    Part::Steer,
+    Part::CancelAll,
     Part::Steer,
     Part::Replay,
     Part::Replay,
@@ -155,7 +155,7 @@ async fn enqueue(far: &Workpool, recent: &Recent, numbers: &mut StdRng) -> Resul
     let mut tx = far.db().begin().await?;
     let within = far.within(&mut tx);
     let mut ids = Vec::new();
-    for _ in 0..numbers.random_range(1..20) {
+    for _ in 0..numbers.random_range(1..60) {
         let id = WorkId::new();
         let kind = *Kind::ALL.choose(numbers).unwrap();
         let task = Task { fails: numbers.random_range(0..2), ms: numbers.random_range(0..4) };
@@ -178,11 +178,13 @@ async fn cancel(far: &Workpool, recent: &Recent, numbers: &mut StdRng) -> Result
     for id in recent.some(3, numbers) {
         far.cancel(WorkId::<u32>::from_uuid(id)).await?;
     }
-    let mut several = recent.some(5, numbers);
+    let mut several = recent.some(8, numbers);
     several.sort_unstable();
     let mut tx = far.db().begin().await?;
     for id in several {
         far.within(&mut tx).cancel(WorkId::<u32>::from_uuid(id)).await?;
+        // As a caller who does something else between: others come to wait.
+        sleep(Duration::from_millis(numbers.random_range(0..6))).await;
     }
     Ok(tx.commit().await?)
 }
@@ -190,16 +192,20 @@ async fn cancel(far: &Workpool, recent: &Recent, numbers: &mut StdRng) -> Result
 async fn cancel_all(far: &Workpool, numbers: &mut StdRng) -> Result<()> {
     let pool = far.pool(POOLS.choose(numbers).unwrap());
     let all = pool.cancel_all();
-    let all = if numbers.random() { all.function("again") } else { all };
-    let all = if numbers.random() { all.limit(numbers.random_range(1..50)) } else { all };
+    let all = if numbers.random_ratio(1, 4) { all.function("again") } else { all };
+    let all = if numbers.random_ratio(1, 4) { all.limit(numbers.random_range(1..50)) } else { all };
     all.run().await.map(drop)
 }
 
 async fn steer(far: &Workpool, numbers: &mut StdRng) -> Result<()> {
     let pool = far.pool(POOLS.choose(numbers).unwrap());
     match numbers.random_range(0..6) {
-        0 => pool.pause().await?,
-        1 => {
+        // So that there is something to cancel.
+        0 | 1 => {
+            pool.pause().await?;
+            sleep(Duration::from_millis(300)).await;
+        }
+        2 => {
             far.create_pool(Pool::new("lock-e")).await?;
             match far.pool("lock-e").remove().await {
                 Ok(()) | Err(Error::UnknownPool(_) | Error::PoolInUse(_)) => {}
