@@ -8,6 +8,73 @@ CREATE TABLE audit_breaches (pool text, running bigint, allowed bigint, at times
 CREATE TABLE audit_ends (work uuid NOT NULL, outcome smallint NOT NULL);
 CREATE TABLE audit_calls (work uuid NOT NULL, outcome smallint NOT NULL);
 
+-- Each step of each item, and whether it is one that may be.
+CREATE TABLE audit_moves (
+    seq     bigserial PRIMARY KEY,
+    work    uuid NOT NULL,
+    what    text NOT NULL,
+    worker  uuid,
+    fence   integer NOT NULL,
+    attempt integer NOT NULL,
+    legal   boolean NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- What runs. Small, so that counting it costs little however much waits.
+CREATE TABLE audit_running (work uuid PRIMARY KEY, pool text NOT NULL)
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
+CREATE TABLE audit_workers (
+    worker uuid NOT NULL, pid bigint NOT NULL, what text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+CREATE FUNCTION audit_move() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    what text;
+    legal boolean := true;
+    shown workpool.work := NEW;
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        what := 'end';
+        shown := OLD;
+    ELSIF TG_OP = 'INSERT' THEN
+        what := 'enqueue';
+        legal := NEW.worker IS NULL AND NEW.fence = 0 AND NEW.attempt = 0;
+    ELSIF OLD.worker IS NULL AND NEW.worker IS NOT NULL THEN
+        what := 'start';
+        legal := NEW.fence = OLD.fence + 1 AND NEW.attempt = OLD.attempt + 1;
+    ELSIF OLD.worker IS NOT NULL AND NEW.worker IS NULL THEN
+        what := 'back';
+        legal := NEW.fence = OLD.fence AND NEW.attempt IN (OLD.attempt, OLD.attempt - 1);
+        shown.worker := OLD.worker;
+    ELSIF (NEW.worker, NEW.fence, NEW.attempt) IS DISTINCT FROM (OLD.worker, OLD.fence, OLD.attempt) THEN
+        what := 'odd';
+        legal := false;
+    ELSE
+        RETURN NULL;
+    END IF;
+    INSERT INTO audit_moves (work, what, worker, fence, attempt, legal)
+    VALUES (shown.id, what, shown.worker, shown.fence, shown.attempt, legal);
+    IF TG_OP <> 'DELETE' AND NEW.worker IS NOT NULL THEN
+        INSERT INTO audit_running VALUES (NEW.id, NEW.pool) ON CONFLICT DO NOTHING;
+    ELSIF TG_OP <> 'INSERT' AND OLD.worker IS NOT NULL THEN
+        DELETE FROM audit_running WHERE work = OLD.id;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_move AFTER INSERT OR UPDATE OF worker, fence, attempt OR DELETE ON workpool.work
+    FOR EACH ROW EXECUTE FUNCTION audit_move();
+
+CREATE FUNCTION audit_worker() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO audit_workers VALUES (OLD.id, OLD.pid, 'gone');
+    ELSE
+        INSERT INTO audit_workers VALUES (NEW.id, NEW.pid, CASE WHEN NEW.dead THEN 'dead' ELSE 'registered' END);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_worker AFTER INSERT OR UPDATE OF dead OR DELETE ON workpool.workers
+    FOR EACH ROW EXECUTE FUNCTION audit_worker();
+
 -- Runs at the commit. The lock makes commits take turns, and a later statement of a volatile function sees
 -- what was committed before it: each start is counted against exactly what holds when it takes effect.
 CREATE FUNCTION audit_start() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -16,7 +83,7 @@ DECLARE
     allowed bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(7201);
-    SELECT count(*) INTO now_running FROM workpool.work WHERE pool = NEW.pool AND worker IS NOT NULL;
+    SELECT count(*) INTO now_running FROM audit_running WHERE pool = NEW.pool;
     SELECT CASE WHEN paused THEN 0 ELSE max_parallelism END INTO allowed FROM workpool.pools WHERE name = NEW.pool;
     INSERT INTO audit_counts VALUES (NEW.pool, 1, now_running)
     ON CONFLICT (pool) DO UPDATE SET starts = audit_counts.starts + 1, peak = GREATEST(audit_counts.peak, EXCLUDED.peak);

@@ -1,50 +1,10 @@
 //! Loads of mixed work, drawn by a seed.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use workpool::{EnqueueContext, WorkId, Workpool};
+pub(crate) use workpool_tests::Random;
 
 use crate::audit::{Enqueued, Kind};
 use crate::functions::{How, Task, again, book, once, told};
-
-/// A small generator: what a seed does must not change with a dependency.
-#[derive(Debug)]
-pub(crate) struct Random(u64);
-
-impl Random {
-    /// From `WORKPOOL_SEED`, else from the time; says which.
-    pub(crate) fn seeded(what: &str) -> Self {
-        let given = std::env::var("WORKPOOL_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            u64::from(now.subsec_nanos()) ^ now.as_secs()
-        });
-        println!("{what}: WORKPOOL_SEED={seed}");
-        Self(seed)
-    }
-
-    /// The same numbers each time.
-    pub(crate) const fn of(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// splitmix64
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub(crate) fn between(&mut self, from: u64, to: u64) -> u64 {
-        from + self.below(to - from + 1)
-    }
-}
 
 /// Enqueues items of all kinds, each with a callback; one in sixteen ends in an error.
 pub(crate) async fn enqueue(

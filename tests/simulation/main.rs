@@ -16,6 +16,5 @@ mod outages;
 mod races;
 mod sharing;
 mod shutdowns;
-mod storm;
 mod world;
 mod zombies;

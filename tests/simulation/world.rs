@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use workpool::testing::TestDatabase;
 use workpool::{WorkerBuilder, Workpool};
+use workpool_tests::Process;
 
 use crate::audit;
 use crate::functions::{Witness, gate_of};
@@ -98,25 +97,15 @@ impl World {
             .append(true)
             .open(self.scratch.0.join("workers.log"))
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_worker-process"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_worker-process"));
+        command
             .arg(format!("url={}", self.url))
             .arg(format!("witness={}", witness.display()))
             .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let ready = async {
-            let line = BufReader::new(stdout).lines().next_line().await.unwrap();
-            assert_eq!(line.as_deref(), Some("ready"), "a worker process did not start");
-        };
-        timeout(Duration::from_secs(30), ready).await.expect("it says that it is ready");
-        // Waiting for a child would close its input, which asks it to end.
-        let input = child.stdin.take();
-        Process { child, _input: input }
+            .stderr(log);
+        let mut process = Process::spawn(&mut command);
+        process.ready().await;
+        process
     }
 
     /// A worker in this process, with the settings of the others.
@@ -153,52 +142,6 @@ impl World {
             self.count(LEFT).await == 0
         })
         .await;
-    }
-}
-
-/// A worker process. Dropping it kills it.
-#[derive(Debug)]
-pub(crate) struct Process {
-    child: Child,
-    _input: Option<ChildStdin>,
-}
-
-impl Process {
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("it has not been waited for")
-    }
-
-    /// As the kernel does when memory runs out.
-    pub(crate) async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
-
-    pub(crate) async fn freeze(&self) {
-        self.signal("STOP").await;
-    }
-
-    pub(crate) async fn thaw(&self) {
-        self.signal("CONT").await;
-    }
-
-    /// Asks it to end, and waits until it has.
-    pub(crate) async fn terminate(mut self) {
-        self.signal("TERM").await;
-        let ended = timeout(Duration::from_secs(20), self.child.wait()).await;
-        let status = ended.expect("it ends when it is asked to").unwrap();
-        assert!(status.success(), "a worker process ended with {status}");
-    }
-
-    /// Waits until it ends by itself.
-    pub(crate) async fn death(&mut self) {
-        let ended = timeout(Duration::from_secs(30), self.child.wait()).await;
-        ended.expect("it ends by itself").unwrap();
-    }
-
-    async fn signal(&self, name: &str) {
-        let command = format!("kill -{name} {}", self.pid());
-        let sent = Command::new("sh").arg("-c").arg(command).status().await.unwrap();
-        assert!(sent.success(), "SIG{name} could not be sent");
     }
 }
 

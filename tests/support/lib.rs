@@ -1,18 +1,25 @@
 //! What the tests share: a stage to play on, gates to hold handlers at, a witness of what they did,
 //! and waiting that ends. Time is nowhere used to synchronize.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "seeds")]
 
 mod events;
 mod gates;
+mod log;
 pub mod pooler;
+mod process;
 mod proxy;
+mod random;
 mod stage;
 mod waiting;
 mod witness;
 
 pub use events::{Event, Events};
 pub use gates::Gates;
+pub use log::log_to_stderr;
+pub use process::Process;
 pub use proxy::{Fault, Loses, Proxy};
+pub use random::Random;
 pub use stage::Stage;
 pub use waiting::{PATIENCE, eventually, patiently};
 pub use witness::{Inside, Witness};

@@ -6,8 +6,6 @@
 
 #[path = "../simulation/functions.rs"]
 mod functions;
-#[path = "../simulation/log.rs"]
-mod log;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,7 +60,7 @@ impl Setup {
 
 fn main() -> anyhow::Result<()> {
     let setup = Setup::read(std::env::args().skip(1))?;
-    log::to_stderr();
+    workpool_tests::log_to_stderr();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(setup.threads)
         .enable_all()

@@ -1,0 +1,139 @@
+//! The worker processes of a run: a number of seats, on each of which one process follows another.
+
+use std::fs::OpenOptions;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use tokio::process::Command;
+use workpool_tests::Process;
+
+use crate::clock::Moment;
+
+/// How workers are started.
+#[derive(Debug, Clone)]
+pub(crate) struct Launch {
+    pub(crate) url: String,
+    pub(crate) witness: PathBuf,
+    pub(crate) lease: Duration,
+    pub(crate) grace: Duration,
+    /// Where their logs go.
+    pub(crate) folder: PathBuf,
+}
+
+/// A process that was killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Death {
+    pub(crate) pid: u32,
+    pub(crate) at: Moment,
+}
+
+/// All workers of a run.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    launch: Launch,
+    seats: Vec<Option<Process>>,
+    deaths: Vec<Death>,
+    breaches: Vec<String>,
+}
+
+impl Fleet {
+    pub(crate) fn new(launch: Launch, seats: usize) -> Self {
+        let seats = (0..seats).map(|_| None).collect();
+        Self { launch, seats, deaths: Vec::new(), breaches: Vec::new() }
+    }
+
+    /// Starts a worker on each seat, and waits until all are ready.
+    pub(crate) async fn start_all(&mut self) {
+        for seat in 0..self.seats.len() {
+            self.start(seat);
+        }
+        for process in self.seats.iter_mut().flatten() {
+            process.ready().await;
+        }
+    }
+
+    /// Starts a worker on an empty seat, and waits for nothing.
+    pub(crate) fn start(&mut self, seat: usize) {
+        let Launch { url, witness, lease, grace, folder } = &self.launch;
+        let log = folder.join(format!("worker-{seat}.log"));
+        let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let ms = |time: &Duration| time.as_millis().to_string();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("worker").arg("--url").arg(url).arg("--witness").arg(witness);
+        command.args(["--lease-ms", &ms(lease), "--heartbeat-ms", &ms(&(*lease / 4))]);
+        command.args(["--grace-ms", &ms(grace)]).stderr(log);
+        self.seats[seat] = Some(Process::spawn(&mut command));
+    }
+
+    pub(crate) fn pid(&self, seat: usize) -> u32 {
+        self.seats[seat].as_ref().map_or(0, Process::pid)
+    }
+
+    /// Takes the process of a seat. One that has ended by itself is a breach.
+    fn take(&mut self, seat: usize) -> Option<Process> {
+        let mut process = self.seats[seat].take()?;
+        if let Some(status) = process.ending() {
+            self.breaches.push(format!("worker {seat} ended by itself: {status}"));
+            return None;
+        }
+        Some(process)
+    }
+
+    /// Kills a worker, whatever it is doing.
+    pub(crate) async fn kill(&mut self, seat: usize) {
+        let Some(process) = self.take(seat) else { return };
+        self.deaths.push(Death { pid: process.pid(), at: Moment::now() });
+        process.kill().await;
+    }
+
+    /// Stops a worker where it is.
+    pub(crate) async fn freeze(&self, seat: usize) {
+        if let Some(process) = &self.seats[seat] {
+            process.freeze().await;
+        }
+    }
+
+    /// Lets a worker go on.
+    pub(crate) async fn thaw(&self, seat: usize) {
+        if let Some(process) = &self.seats[seat] {
+            process.thaw().await;
+        }
+    }
+
+    /// Asks a worker to end, and says how long it took.
+    pub(crate) async fn leave(&mut self, seat: usize, limit: Duration) -> Option<Duration> {
+        let mut process = self.take(seat)?;
+        let asked = Instant::now();
+        process.ask_to_end().await;
+        let status = process.end_within(limit).await;
+        if !status.is_some_and(|status| status.success()) {
+            self.breaches.push(format!("worker {seat} was asked to end, and: {status:?}"));
+        }
+        Some(asked.elapsed())
+    }
+
+    /// Asks all workers to end; they have the grace and `extra`.
+    pub(crate) async fn stop_all(&mut self, extra: Duration) {
+        let processes: Vec<_> =
+            (0..self.seats.len()).filter_map(|seat| Some((seat, self.take(seat)?))).collect();
+        for (_, process) in &processes {
+            process.ask_to_end().await;
+        }
+        let limit = self.launch.grace + extra;
+        for (seat, mut process) in processes {
+            match process.end_within(limit).await {
+                Some(status) if status.success() => {}
+                Some(status) => self.breaches.push(format!("worker {seat} ended with {status}")),
+                None => self.breaches.push(format!("worker {seat} does not end")),
+            }
+        }
+    }
+
+    pub(crate) fn deaths(&self) -> &[Death] {
+        &self.deaths
+    }
+
+    pub(crate) fn breaches(&self) -> &[String] {
+        &self.breaches
+    }
+}

@@ -1,0 +1,24 @@
+//! The chaos driver in brief: each scenario for some seconds, with everything that it checks.
+#![allow(missing_docs, reason = "tests are named by sentences")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "the timeline of a run that failed")]
+
+use std::process::Command;
+
+/// Builds of others may run beside: promises are held to the letter, times are not.
+const SLACK: &str = "4";
+
+#[track_caller]
+fn passes(arguments: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chaos"));
+    command.args(arguments.split(' ')).args(["--slack", SLACK]);
+    let output = command.output().unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    println!("{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "chaos {arguments}");
+}
+
+#[test]
+fn kills_lose_nothing_and_double_nothing() {
+    passes("storm --workers 3 --items 3000 --kills 15");
+}

@@ -1,0 +1,94 @@
+//! A worker process, and the signals that a test sends to it. Nobody else's process can be named.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A worker process, which says `ready` once it is registered and ends when its input does.
+/// Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Waiting for a child would close its input, which asks it to end.
+    _input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Process {
+    /// Starts it.
+    pub fn spawn(command: &mut Command) -> Self {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = pipes.kill_on_drop(true).spawn().unwrap();
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, _input: input, output }
+    }
+
+    /// Waits until it says that it is ready.
+    pub async fn ready(&mut self) {
+        let mut line = String::new();
+        let read = timeout(PATIENCE, self.output.read_line(&mut line)).await;
+        read.expect("a worker process says that it is ready").unwrap();
+        assert_eq!(line, "ready\n", "a worker process did not start");
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it has not been waited for")
+    }
+
+    /// How it ended, if it has.
+    pub fn ending(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// As the kernel does when memory runs out.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Stops it where it is.
+    pub async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets it go on.
+    pub async fn thaw(&self) {
+        self.signal("CONT").await;
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(mut self) {
+        self.ask_to_end().await;
+        let status = self.end_within(Duration::from_secs(20)).await;
+        let status = status.expect("it ends when it is asked to");
+        assert!(status.success(), "a worker process ended with {status}");
+    }
+
+    /// Asks it to end.
+    pub async fn ask_to_end(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Waits until it has ended. `None`: it has not.
+    pub async fn end_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        timeout(limit, self.child.wait()).await.ok().map(|status| status.unwrap())
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn death(&mut self) {
+        self.end_within(PATIENCE).await.expect("it ends by itself");
+    }
+
+    async fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.pid());
+        let sent = Command::new("sh").arg("-c").arg(command).status().await.unwrap();
+        assert!(sent.success(), "SIG{name} could not be sent");
+    }
+}
