@@ -110,7 +110,8 @@ impl Looker {
     async fn look(&mut self) -> Result<(), sqlx::Error> {
         let (beyond, illegal): (i64, i64) = sqlx::query_as(
             "SELECT (SELECT count(*) FROM audit_breaches),
-                (SELECT count(*) FROM audit_moves WHERE NOT legal)",
+                (SELECT count(*) FROM audit_moves WHERE NOT legal)
+                    + (SELECT count(*) FROM audit_slots WHERE granted < running)",
         )
         .fetch_one(&self.db)
         .await?;
@@ -118,7 +119,7 @@ impl Looker {
             self.breach(format!("{beyond} starts beyond the limit"));
         }
         if illegal > self.known.illegal {
-            self.breach(format!("{illegal} illegal steps"));
+            self.breach(format!("{illegal} illegal steps and grants"));
         }
         (self.known.beyond, self.known.illegal) = (beyond, illegal);
         self.look_at_sessions().await?;

@@ -93,7 +93,9 @@ impl Verdict {
             }
             self.fact("most_inside", most);
         }
-        self.take_times(&Times::of(deaths, &books, options.lease()), options);
+        if !deaths.is_empty() {
+            self.take_times(&Times::of(deaths, &books, options.lease()), options);
+        }
         Ok(books)
     }
 
@@ -132,6 +134,7 @@ impl Verdict {
             ("SELECT count(*) FROM audit_running", "running items"),
             ("SELECT count(*) FROM audit_breaches", "starts beyond the limit"),
             ("SELECT count(*) FROM audit_moves WHERE NOT legal", "illegal steps"),
+            ("SELECT count(*) FROM audit_slots WHERE granted < running", "grants below what ran"),
         ] {
             let left: i64 = sqlx::query_scalar(sql).fetch_one(workpool.db()).await?;
             if left > 0 {
@@ -157,9 +160,11 @@ impl Verdict {
             if let Err(error) = self.keep(server, workpool, outside, items).await {
                 println!("not all evidence could be kept: {error}");
             }
-            let again: Vec<_> = std::env::args().skip(1).filter(|a| a != "--seed").collect();
+            let mut again: Vec<_> = std::env::args().skip(1).collect();
+            if let Some(at) = again.iter().position(|argument| argument == "--seed") {
+                again.drain(at..(at + 2).min(again.len()));
+            }
             let seed = self.facts.get("seed").map(Value::to_string).unwrap_or_default();
-            let again: Vec<_> = again.into_iter().filter(|a| *a != seed).collect();
             println!("kept in {}", self.folder.display());
             println!("again: chaos {} --seed {seed}", again.join(" "));
         }
@@ -198,6 +203,7 @@ impl Verdict {
         }
         for table in [
             "audit_moves",
+            "audit_slots",
             "audit_workers",
             "audit_breaches",
             "audit_ends",

@@ -19,8 +19,9 @@ CREATE TABLE audit_moves (
     legal   boolean NOT NULL,
     at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+CREATE INDEX audit_moves_odd ON audit_moves (seq) WHERE NOT legal;
 -- What runs. Small, so that counting it costs little however much waits.
-CREATE TABLE audit_running (work uuid PRIMARY KEY, pool text NOT NULL)
+CREATE TABLE audit_running (work uuid PRIMARY KEY, pool text NOT NULL, worker uuid NOT NULL)
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 CREATE TABLE audit_workers (
     worker uuid NOT NULL, pid bigint NOT NULL, what text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -54,7 +55,7 @@ BEGIN
     INSERT INTO audit_moves (work, what, worker, fence, attempt, legal)
     VALUES (shown.id, what, shown.worker, shown.fence, shown.attempt, legal);
     IF TG_OP <> 'DELETE' AND NEW.worker IS NOT NULL THEN
-        INSERT INTO audit_running VALUES (NEW.id, NEW.pool) ON CONFLICT DO NOTHING;
+        INSERT INTO audit_running VALUES (NEW.id, NEW.pool, NEW.worker) ON CONFLICT DO NOTHING;
     ELSIF TG_OP <> 'INSERT' AND OLD.worker IS NOT NULL THEN
         DELETE FROM audit_running WHERE work = OLD.id;
     END IF;
@@ -62,6 +63,34 @@ BEGIN
 END $$;
 CREATE TRIGGER audit_move AFTER INSERT OR UPDATE OF worker, fence, attempt OR DELETE ON workpool.work
     FOR EACH ROW EXECUTE FUNCTION audit_move();
+
+-- Each change of what a worker may run. A grant below what the worker runs would let others start too much.
+CREATE TABLE audit_slots (
+    seq     bigserial PRIMARY KEY,
+    pool    text NOT NULL,
+    worker  uuid NOT NULL,
+    was     bigint NOT NULL,
+    granted bigint NOT NULL,
+    wanted  bigint NOT NULL,
+    frozen  boolean NOT NULL,
+    running bigint NOT NULL,
+    at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX audit_slots_odd ON audit_slots (seq) WHERE granted < running;
+CREATE FUNCTION audit_slot() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    granted bigint := CASE WHEN TG_OP = 'DELETE' THEN 0 ELSE NEW.granted END;
+    frozen boolean := TG_OP <> 'DELETE' AND NEW.frozen;
+BEGIN
+    IF (granted, frozen) IS DISTINCT FROM (OLD.granted, OLD.frozen) THEN
+        INSERT INTO audit_slots (pool, worker, was, granted, wanted, frozen, running)
+        SELECT OLD.pool, OLD.worker, OLD.granted, granted, OLD.wanted, frozen, count(*)
+        FROM audit_running r WHERE r.pool = OLD.pool AND r.worker = OLD.worker;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER audit_slot AFTER UPDATE OF granted, frozen OR DELETE ON workpool.slots
+    FOR EACH ROW EXECUTE FUNCTION audit_slot();
 
 CREATE FUNCTION audit_worker() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
