@@ -77,7 +77,7 @@ struct Options {
     /// The lease of a worker, in milliseconds; it is renewed four times as often.
     #[arg(long)]
     lease: Option<u64>,
-    /// A factor for every bound on time, for busy machines.
+    /// A factor for every bound on time and on lines of log, for busy machines.
     #[arg(long, default_value_t = 1.0)]
     slack: f64,
     /// Where to write what is worth keeping; a new folder for temporary files otherwise.
@@ -100,6 +100,17 @@ impl Options {
             Some(minutes) => at.as_secs_f64() < minutes * 60.0,
             None => faults < self.faults.unwrap_or(usual),
         }
+    }
+
+    /// Another bound, on this machine.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "small"
+    )]
+    fn scaled(&self, bound: usize) -> usize {
+        (bound as f64 * self.slack) as usize
     }
 
     /// A bound on time, on this machine.

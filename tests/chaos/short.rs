@@ -20,5 +20,25 @@ fn passes(arguments: &str) {
 
 #[test]
 fn kills_lose_nothing_and_double_nothing() {
-    passes("storm --workers 3 --items 3000 --kills 15");
+    passes("storm --workers 3 --items 1500 --kills 12");
+}
+
+#[test]
+fn outages_lose_nothing_and_double_nothing() {
+    passes("database --workers 3 --items 1000 --faults 2");
+}
+
+#[test]
+fn the_frozen_write_nothing_late() {
+    passes("zombies --workers 4 --items 1000 --faults 8");
+}
+
+#[test]
+fn limits_hold_while_they_change() {
+    passes("limits --workers 4 --items 1500 --faults 50");
+}
+
+#[test]
+fn shutdowns_lose_nothing_and_leave_nothing() {
+    passes("shutdown --workers 3 --items 1000 --faults 15");
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 use workpool::testing::Stop;
@@ -87,12 +86,16 @@ pub(crate) async fn run(options: &Options, seed: u64) -> anyhow::Result<bool> {
         }
     }
     let bound = run.options.bound(FIRST_CLAIM);
+    let lines = run.options.scaled(LINES);
     let (folder, seats) = (run.verdict.folder().to_owned(), run.options.workers);
     let check = |books: &Books, verdict: &mut Verdict| {
         check_claims(&spans, bound, books, verdict);
+        let mut most_lines = 0;
         for seat in 0..seats {
-            check_log(&logs::read(&folder, seat), seat, &spans, verdict);
+            most_lines =
+                most_lines.max(check_log(&logs::read(&folder, seat), seat, &spans, lines, verdict));
         }
+        verdict.fact("most_lines", most_lines);
     };
     Ok(run.end_with(feed, check).await)
 }
@@ -223,8 +226,14 @@ fn check_claims(spans: &[Span], bound: Duration, books: &Books, verdict: &mut Ve
     verdict.fact("first_claim_ms", percentiles(times));
 }
 
-/// A worker that has no server says so, and does not go on about it.
-fn check_log(log: &[logs::Line], seat: usize, spans: &[Span], verdict: &mut Verdict) {
+/// A worker that has no server says so, and does not go on about it. How many lines it took at most.
+fn check_log(
+    log: &[logs::Line],
+    seat: usize,
+    spans: &[Span],
+    allowed: usize,
+    verdict: &mut Verdict,
+) -> usize {
     let mut most = 0;
     for span in spans {
         let until = Moment(span.ready.0 + i64::try_from(CALM.as_micros()).unwrap_or(0));
@@ -233,9 +242,9 @@ fn check_log(log: &[logs::Line], seat: usize, spans: &[Span], verdict: &mut Verd
         let lines = log.iter().filter(of_span).filter(|line| !line.text.contains("work_id="));
         let count = lines.count();
         most = most.max(count);
-        if count > LINES {
+        if count > allowed {
             verdict.breaches.push(format!("worker {seat} logs {count} lines in {span:?}"));
         }
     }
-    verdict.fact(&format!("most_lines_{seat}"), json!(most));
+    most
 }
