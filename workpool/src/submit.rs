@@ -115,14 +115,15 @@ impl EnqueueContext for Workpool {
         Box::pin(async move {
             let pool = items[0].pool.clone();
             let ready = self.hub().is_ready(&pool);
-            let written = if items.len() == 1 {
-                self.write_confirmed(&items, !ready).await
-            } else {
-                // Several statements in a transaction: a future dropped half-way would leave the
-                // connection inside it, so it runs in a task of its own.
-                let this = self.clone();
-                let run = async move { this.write_confirmed(&items, !ready).await };
-                tokio::spawn(run).await.expect("writing rows does not panic")
+            let written = match self.write_one(&items, !ready).await {
+                Err(lost) => {
+                    // Several statements in a transaction: a future dropped half-way would leave the
+                    // connection inside it, so it runs in a task of its own.
+                    let this = self.clone();
+                    let run = async move { this.write_confirmed(&items, !ready, lost).await };
+                    tokio::spawn(run).await.expect("writing rows does not panic")
+                }
+                Ok(written) => written,
             };
             if written.is_ok() && ready {
                 self.hub().send(Hint::Work(pool.into()));
@@ -152,13 +153,37 @@ const RESENDS: u32 = 5;
 const RESEND_PAUSE: Duration = Duration::from_millis(100);
 
 impl Workpool {
-    /// Writes in a transaction of its own. When the answer is lost it sends again: the ids are the
+    /// Writes what is one statement. An error: it is not, or its answer was lost.
+    async fn write_one(
+        &self,
+        items: &[NewWork],
+        notify: bool,
+    ) -> Result<Result<()>, Option<sqlx::Error>> {
+        if items.len() != 1 || items[0].given_id {
+            return Err(None);
+        }
+        let store = self.store();
+        match self.run(async |conn| write(store, conn, items, notify).await).await {
+            Err(Error::Database(error)) if is_transient(&error) => Err(Some(error)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Writes in a transaction of its own. When an answer was lost it sends again: the ids are the
     /// same, so what was stored the first time is not stored twice.
-    async fn write_confirmed(&self, items: &[NewWork], notify: bool) -> Result<()> {
+    async fn write_confirmed(
+        &self,
+        items: &[NewWork],
+        notify: bool,
+        lost: Option<sqlx::Error>,
+    ) -> Result<()> {
         let write = async |conn: &mut PgConnection| self.write_alone(conn, items, notify).await;
-        let mut lost = match self.run(write).await {
-            Err(Error::Database(error)) if is_transient(&error) => error,
-            answer => return answer,
+        let mut lost = match lost {
+            Some(lost) => lost,
+            None => match self.run(write).await {
+                Err(Error::Database(error)) if is_transient(&error) => error,
+                answer => return answer,
+            },
         };
         for resend in 1..=RESENDS {
             tokio::time::sleep(RESEND_PAUSE * resend).await;
@@ -179,9 +204,6 @@ impl Workpool {
         items: &[NewWork],
         notify: bool,
     ) -> Result<()> {
-        if let [_] = items {
-            return write(self.store(), conn, items, notify).await;
-        }
         let mut tx = self.store().begin(conn).await?;
         write(self.store(), &mut tx, items, notify).await?;
         Ok(tx.commit().await?)

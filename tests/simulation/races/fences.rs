@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use workpool::Status;
 
-use super::{ALL, POOL, count, database, ends, enqueued};
+use super::{ALL, POOL, count, database, ends, enqueued, in_order};
 use crate::audit::Kind;
+use crate::functions::{How, Task};
 use crate::hand::{Claim, End, Hand};
+use crate::load::one;
 
 const SOON: Duration = Duration::ZERO;
 
@@ -53,6 +55,27 @@ async fn a_release_that_is_sent_again_does_not_take_a_later_claim_away() {
     assert!(!worker.release(first, false).await, "the claim {second:?} was taken away");
     let status = workpool.status(id).await.unwrap().unwrap();
     assert!(status.is_running(), "{status:?}");
+}
+
+#[tokio::test]
+async fn an_id_that_is_enqueued_again_while_its_item_ends_is_not_stored_again() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Once).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    let claim = worker.claim_one(POOL, &ALL).await;
+    worker.begin().await;
+    assert!(worker.finish(claim, End::Success).await);
+    let mut caller = Hand::new(workpool).await;
+    caller.begin().await;
+    let backend = caller.backend();
+    let within = workpool.within(&mut caller.conn);
+    let task = Task { how: How::Takes(0), fails: 0 };
+    in_order(backend, one(&within, Kind::Once, id, task), worker.commit()).await;
+    drop(within);
+    caller.commit().await;
+    assert_eq!(count(workpool, "SELECT count(*) FROM workpool.work").await, 0);
+    assert_eq!(ends(workpool, id).await, (Some(0), vec![0]));
 }
 
 #[tokio::test]

@@ -72,7 +72,8 @@ impl RetryChoice {
 }
 
 impl Store {
-    /// Writes items of one pool in one statement. With `notify`, wakes workers that sleep.
+    /// Writes items of one pool in one statement; in a second one, so in a transaction, when callers
+    /// gave ids, which may have been stored before. With `notify`, wakes workers that sleep.
     pub(crate) async fn enqueue(
         &self,
         conn: &mut PgConnection,
@@ -109,9 +110,14 @@ impl Store {
             .bind(notify)
             .bind(self.channel())
             .bind(items.iter().any(|i| i.given_id))
-            .fetch_optional(conn)
+            .fetch_optional(&mut *conn)
             .await?;
-        found.map(drop).ok_or_else(|| Error::UnknownPool(pool.to_owned()))
+        found.ok_or_else(|| Error::UnknownPool(pool.to_owned()))?;
+        let given: Vec<_> = items.iter().filter(|i| i.given_id).map(|i| i.id).collect();
+        if !given.is_empty() {
+            self.query(self.sql().forget_ended.clone()).bind(given).execute(conn).await?;
+        }
+        Ok(())
     }
 
     /// Which of these ids are stored, ended or not.

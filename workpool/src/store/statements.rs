@@ -33,7 +33,7 @@ macro_rules! statements {
 statements! {
     abandoned add_stats advance bury cancel cancelable cancels claim claim_callbacks current deregister
     due
-    elect_report enqueue finish finish_callback give_back give_back_all held held_callback inter known leases lock_own
+    elect_report enqueue finish finish_callback forget_ended give_back give_back_all held held_callback inter known leases lock_own
     lock_pools lock_slots lock_worker next_callback notify orphans owned parked pool_of pools prune prune_stats register
     register_slots release release_callbacks release_unknown remove_pool renew replay resize result
     retry retry_callback seed_pools set_log_level stats status sync take unknown_functions unsettled
