@@ -20,6 +20,7 @@ mod fences;
 mod limits;
 mod pools;
 mod retries;
+mod roles;
 mod schema;
 mod shapes;
 mod state;

@@ -1,0 +1,129 @@
+//! Roles with few privileges, made from the page that describes them.
+
+use std::collections::BTreeSet;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor, SqlStr};
+use workpool::testing::Postgres;
+use workpool::{Cancel, Error, Workpool, sqlx};
+use workpool_tests::{Gates, Witness, patiently, setup};
+
+use crate::functions::echo;
+
+/// The SQL of the page.
+fn grants() -> &'static str {
+    let page = include_str!("../../SECURITY.md");
+    page.split("```sql").nth(1).and_then(|rest| rest.split("```").next()).unwrap()
+}
+
+/// A server of its own, because roles belong to a server; migrated, with a user for each role.
+struct Server {
+    postgres: Postgres,
+    owner: Workpool,
+}
+
+impl Server {
+    async fn new() -> Self {
+        let postgres = Postgres::start().await.unwrap_or_else(|error| panic!("{error}"));
+        let owner = Workpool::connect(&postgres.url()).await.unwrap();
+        owner.db().execute(grants()).await.unwrap();
+        for role in ["worker", "enqueuer", "viewer"] {
+            let user = format!("CREATE USER a_{role} IN ROLE workpool_{role}");
+            owner.db().execute(AssertSqlSafe(user)).await.unwrap();
+        }
+        Self { postgres, owner }
+    }
+
+    fn as_user(&self, role: &str) -> PgPool {
+        let options: PgConnectOptions = self.postgres.options().username(&format!("a_{role}"));
+        PgPoolOptions::new().connect_lazy_with(options)
+    }
+
+    async fn handle(&self, role: &str) -> Workpool {
+        Workpool::builder().migrate(false).attach(self.as_user(role)).await.unwrap()
+    }
+
+    /// The statements that a role may run.
+    async fn allowed(&self, role: &str) -> BTreeSet<&'static str> {
+        let mut conn = self.as_user(role).acquire().await.unwrap();
+        let mut allowed = BTreeSet::new();
+        for (name, sql) in workpool::testing::statements(&self.owner) {
+            // To explain a statement takes the privileges that it takes to run it.
+            let sql = AssertSqlSafe(format!("PREPARE p AS {}; {}", sql.as_str(), explain(&sql)));
+            match conn.execute(sql).await {
+                Ok(_) => drop(allowed.insert(name)),
+                Err(error) => {
+                    let code = error
+                        .as_database_error()
+                        .and_then(sqlx::error::DatabaseError::code)
+                        .unwrap();
+                    assert_eq!(code, "42501", "{name} as {role}: {error}");
+                }
+            }
+            conn.execute("DEALLOCATE ALL").await.unwrap();
+        }
+        allowed
+    }
+}
+
+fn explain(sql: &SqlStr) -> String {
+    let last = (1..=30).rev().find(|n| sql.as_str().contains(&format!("${n}"))).unwrap_or(0);
+    if last == 0 {
+        return "EXPLAIN EXECUTE p".into();
+    }
+    format!("EXPLAIN EXECUTE p({})", vec!["NULL"; last].join(", "))
+}
+
+#[tokio::test]
+async fn each_role_may_run_its_own_statements_and_no_others() {
+    let server = Server::new().await;
+    let all: BTreeSet<_> =
+        workpool::testing::statements(&server.owner).into_iter().map(|(name, _)| name).collect();
+    let only = |names: &str| names.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
+    let named = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+    let worker: BTreeSet<String> = named(server.allowed("worker").await);
+    let steering = "remove_pool resize seed_pools set_log_level";
+    let denied: BTreeSet<String> =
+        all.iter().map(|name| (*name).to_owned()).filter(|name| !worker.contains(name)).collect();
+    assert_eq!(denied, only(steering), "what a worker may not");
+    let enqueuer = named(server.allowed("enqueuer").await);
+    let reading = "due known next_callback pools pool_of stats status sync unsettled";
+    let calls = "add_stats cancel cancelable cancels current enqueue forget_ended notify owned result watch";
+    // Who may cancel may also end by hand, and lock what it may end.
+    let implied = "abandoned finish held lock_pools parked waiting";
+    assert_eq!(enqueuer, only(&format!("{reading} {calls} {implied}")), "an enqueuer");
+    let viewer = named(server.allowed("viewer").await);
+    let inspecting = "cancelable cancels current leases unknown_functions";
+    assert_eq!(viewer, only(&format!("{reading} {inspecting} notify")), "a viewer");
+}
+
+#[tokio::test]
+async fn work_goes_its_way_between_an_enqueuer_and_a_worker_with_few_privileges() {
+    let server = Server::new().await;
+    let there = server.handle("worker").await;
+    let here = server.handle("enqueuer").await;
+    let worker = setup::quick(&there).state(Gates::default()).state(Witness::default());
+    let worker = worker.start().await.unwrap();
+    let id = echo::enqueue(&here, "x".into()).await.unwrap();
+    assert_eq!(patiently("it ends", here.result(id)).await.unwrap(), "x");
+    let again = echo::enqueue(&here, "x".into()).id(id).await.unwrap();
+    assert_eq!(here.cancel(again).await.unwrap(), Cancel::AlreadyFinished);
+    let refused = here.pool("echo").pause().await.unwrap_err();
+    assert!(matches!(refused, Error::Database(_)), "{refused}");
+    server.owner.pool("echo").pause().await.unwrap();
+    let waiting = echo::enqueue(&here, "y".into()).await.unwrap();
+    assert_eq!(here.cancel(waiting).await.unwrap(), Cancel::Canceled);
+    let viewer = server.handle("viewer").await;
+    assert!(viewer.status(waiting).await.unwrap().is_some());
+    assert!(viewer.stats("echo").await.unwrap().paused);
+    worker.shutdown().await;
+    assert!(worker_is_gone(&server.owner).await);
+}
+
+async fn worker_is_gone(owner: &Workpool) -> bool {
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM workpool.workers")
+        .fetch_one(owner.db())
+        .await
+        .unwrap();
+    left == 0
+}
