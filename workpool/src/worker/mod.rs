@@ -27,7 +27,6 @@ mod sync;
 mod transaction;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
@@ -38,7 +37,7 @@ use self::connections::Connections;
 use self::life::Life;
 use self::settings::Settings;
 use self::shared::{Parts, Shared};
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Troubles};
 use crate::context::State;
 use crate::error::Result;
 use crate::handle::Workpool;
@@ -62,7 +61,7 @@ pub struct Worker {
 /// The present life of a worker.
 struct Now {
     shared: Mutex<Arc<Shared>>,
-    troubled: Arc<AtomicUsize>,
+    troubles: Arc<Troubles>,
 }
 
 impl Worker {
@@ -76,7 +75,7 @@ impl Worker {
     /// cannot be reached; the loops go on for ever, and it becomes green again.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.now.troubled.load(Ordering::Relaxed) == 0 && self.now.current().lease.is_valid()
+        self.now.troubles.is_none() && self.now.current().lease.is_valid()
     }
 
     /// Stops claiming, lets what runs end (for at most the grace), hands back the rest, and lets
@@ -124,13 +123,13 @@ struct Source {
     state: Arc<State>,
     settings: Arc<Settings>,
     connections: Connections,
-    troubled: Arc<AtomicUsize>,
+    troubles: Arc<Troubles>,
 }
 
 impl Source {
     fn parts(&self) -> Parts {
-        let Self { workpool, registry, state, settings, connections, troubled } = self.clone();
-        Parts { workpool, registry, state, settings, connections, troubled }
+        let Self { workpool, registry, state, settings, connections, troubles } = self.clone();
+        Parts { workpool, registry, state, settings, connections, troubles }
     }
 }
 
@@ -144,7 +143,7 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
         registry: Arc::new(registry),
         state: Arc::new(state),
         settings: Arc::new(settings),
-        troubled: Arc::default(),
+        troubles: Arc::default(),
         workpool,
     };
     log_registry(&source);
@@ -157,7 +156,7 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
 async fn launch(source: Source) -> Result<Worker> {
     let life = Life::begin(source.parts()).await?;
     let shared = Mutex::new(Arc::clone(&life.shared));
-    let now = Arc::new(Now { shared, troubled: Arc::clone(&source.troubled) });
+    let now = Arc::new(Now { shared, troubles: Arc::clone(&source.troubles) });
     let stop = CancellationToken::new();
     let task = tokio::spawn(supervise(source, life, Arc::clone(&now), stop.clone()));
     Ok(Worker { stop, task: Some(task), now })
@@ -171,7 +170,7 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: Cancella
             () = life.over() => {}
         }
         life.abandon();
-        let mut backoff = Backoff::counted("registration", Arc::clone(&source.troubled));
+        let mut backoff = Backoff::counted("registration", Arc::clone(&source.troubles));
         life = loop {
             match Life::begin(source.parts()).await {
                 Ok(life) => break life,

@@ -1,7 +1,7 @@
 //! What the tasks of one life of a worker share. Holds state; decides nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sqlx::postgres::PgConnection;
@@ -16,7 +16,7 @@ use super::dispatcher::Event;
 use super::ends::End;
 use super::lease::Lease;
 use super::permits::Permits;
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, Troubles};
 use crate::context::{Attempt, State};
 use crate::handle::Workpool;
 use crate::registry::Registry;
@@ -50,7 +50,7 @@ pub(crate) struct Shared {
     pub(crate) sync_now: Notify,
     /// A statement that claims callbacks may have succeeded without our knowing.
     pub(crate) callbacks_uncertain: AtomicBool,
-    pub(crate) troubled: Arc<AtomicUsize>,
+    pub(crate) troubles: Arc<Troubles>,
     in_hand: Mutex<HashMap<Uuid, (i32, CancellationToken)>>,
     callbacks_in_hand: Mutex<HashSet<Uuid>>,
     counters: Mutex<HashMap<Arc<str>, Counters>>,
@@ -65,7 +65,7 @@ pub(crate) struct Parts {
     pub(crate) state: Arc<State>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) connections: Connections,
-    pub(crate) troubled: Arc<AtomicUsize>,
+    pub(crate) troubles: Arc<Troubles>,
 }
 
 /// The receiving ends of a life's channels.
@@ -105,7 +105,7 @@ impl Shared {
             callbacks,
             sync_now: Notify::new(),
             callbacks_uncertain: AtomicBool::new(false),
-            troubled: parts.troubled,
+            troubles: parts.troubles,
             in_hand: Mutex::default(),
             callbacks_in_hand: Mutex::default(),
             counters: Mutex::default(),
@@ -129,7 +129,7 @@ impl Shared {
     }
 
     pub(crate) fn backoff(&self, what: &'static str) -> Backoff {
-        Backoff::counted(what, Arc::clone(&self.troubled))
+        Backoff::counted(what, Arc::clone(&self.troubles))
     }
 
     /// Notes that an item is ours, from its claim until its end is known to be written.
