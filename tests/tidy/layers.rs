@@ -17,6 +17,7 @@ const LAYERS: [&[&str]; 11] = [
         "telemetry",
         "events",
         "backoff",
+        "failpoint",
         "store",
     ],
     &["hub", "listener"],

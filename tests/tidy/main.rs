@@ -1,6 +1,7 @@
 //! The house rules, as far as a program can see them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod features;
 mod layers;
 mod schema;
 

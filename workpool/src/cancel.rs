@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::BoxFuture;
 use crate::error::Result;
+use crate::failpoint;
 use crate::failure::Failure;
 use crate::handle::Workpool;
 use crate::hub::Hint;
@@ -50,8 +51,11 @@ impl Workpool {
                 let store = workpool.store();
                 let canceled = async |conn: &mut PgConnection| {
                     let mut tx = store.begin(conn).await?;
+                    failpoint::reach(failpoint::CANCEL_BEGUN, &mut *tx).await?;
                     let answer = cancel(store, &mut tx, id).await?;
+                    failpoint::reach(failpoint::CANCEL_WRITTEN, &mut *tx).await?;
                     tx.commit().await?;
+                    failpoint::reach(failpoint::CANCEL_COMMITTED, conn).await?;
                     Ok(answer)
                 };
                 workpool.run(canceled).await

@@ -71,6 +71,7 @@ mod context;
 mod enqueue;
 mod error;
 pub mod events;
+mod failpoint;
 mod failure;
 mod finite;
 mod function;

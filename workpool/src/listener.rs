@@ -9,6 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
+use crate::failpoint;
 use crate::hub::{Hint, Hub};
 use crate::store::{SqlResult, Store};
 
@@ -78,7 +79,9 @@ async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListe
     let pool = one.connect_lazy_with(options.clone().application_name("workpool listener"));
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
+    failpoint::reach(failpoint::LISTEN_SEND, &mut listener).await?;
     listener.listen(store.channel()).await?;
+    failpoint::reach(failpoint::LISTEN_DONE, &mut listener).await?;
     Ok(listener)
 }
 

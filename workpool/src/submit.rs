@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::BoxFuture;
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection};
@@ -163,7 +164,12 @@ impl Workpool {
             return Err(None);
         }
         let store = self.store();
-        match self.run(async |conn| write(store, conn, items, notify).await).await {
+        let written = async |conn: &mut PgConnection| {
+            failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
+            write(store, conn, items, notify).await?;
+            Ok(failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?)
+        };
+        match self.run(written).await {
             Err(Error::Database(error)) if is_transient(&error) => Err(Some(error)),
             answer => Ok(answer),
         }
@@ -205,8 +211,11 @@ impl Workpool {
         notify: bool,
     ) -> Result<()> {
         let mut tx = self.store().begin(conn).await?;
+        failpoint::reach(failpoint::BATCH_BEGUN, &mut *tx).await?;
         write(self.store(), &mut tx, items, notify).await?;
-        Ok(tx.commit().await?)
+        failpoint::reach(failpoint::BATCH_WRITTEN, &mut *tx).await?;
+        tx.commit().await?;
+        Ok(failpoint::reach(failpoint::BATCH_COMMITTED, conn).await?)
     }
 
     /// Sends again. False: work whose end is not kept may have been stored, run and forgotten

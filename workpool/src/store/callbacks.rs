@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::time::micros;
 use super::{SqlResult, Store, Timestamp};
+use crate::failpoint;
 use crate::function::RawCompletion;
 use crate::work::OutcomeKind;
 
@@ -75,7 +76,11 @@ impl Store {
         limit: i64,
     ) -> SqlResult<Vec<RawCallback>> {
         let sql = self.sql().claim_callbacks.clone();
-        self.query_as(sql).bind(worker).bind(known).bind(limit).fetch_all(conn).await
+        failpoint::reach(failpoint::CALLBACK_CLAIM_SEND, &mut *conn).await?;
+        let claim = self.query_as(sql).bind(worker).bind(known).bind(limit);
+        let claimed = claim.fetch_all(&mut *conn).await?;
+        failpoint::reach(failpoint::CALLBACK_CLAIM_DONE, conn).await?;
+        Ok(claimed)
     }
 
     /// How long until the next callback is due.
@@ -111,15 +116,16 @@ impl Store {
         delay: Option<Duration>,
         error: &str,
     ) -> SqlResult<()> {
+        failpoint::reach(failpoint::CALLBACK_RETRY_SEND, &mut *conn).await?;
         self.query(self.sql().retry_callback.clone())
             .bind(callback.0)
             .bind(worker)
             .bind(callback.1)
             .bind(delay.map(micros))
             .bind(error)
-            .execute(conn)
-            .await
-            .map(drop)
+            .execute(&mut *conn)
+            .await?;
+        failpoint::reach(failpoint::CALLBACK_RETRY_DONE, conn).await
     }
 
     /// Whether a callback is still ours; an error while some transaction has it locked.

@@ -7,6 +7,7 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::{SqlResult, Store, Timestamp};
+use crate::failpoint;
 use crate::retry::RetryPolicy;
 
 /// What a worker asks of one pool.
@@ -97,6 +98,7 @@ impl Store {
         asks: &[Ask<'_>],
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
+        failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
         let claimed: Vec<Claimed> = self
             .query_as(self.sql().claim.clone())
             .bind(worker)
@@ -106,8 +108,9 @@ impl Store {
             .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
             .bind(functions)
             .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
-            .fetch_all(conn)
+            .fetch_all(&mut *conn)
             .await?;
+        failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
         let asked: i64 = asks.iter().map(|a| a.items).sum();
         let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
         assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
@@ -131,7 +134,9 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
         self.cancel_released(&mut tx, &released).await?;
+        failpoint::reach(failpoint::RECONCILE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
+        failpoint::reach(failpoint::RECONCILE_COMMITTED, conn).await?;
         Ok(released.into_iter().map(|row| row.0).collect())
     }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::callbacks::RawCallback;
 use super::{SqlResult, Store};
+use crate::failpoint;
 use crate::work::OutcomeKind;
 
 /// Work that ends.
@@ -107,6 +108,7 @@ impl Store {
             .fetch_all(&mut *tx)
             .await?;
         self.cancel_released(&mut tx, &released).await?;
+        failpoint::reach(failpoint::RELEASE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
         Ok(released.into_iter().map(|row| row.0).collect())
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::claim::policy;
 use super::time::micros;
 use super::{SqlResult, Store, Timestamp};
+use crate::failpoint;
 use crate::retry::RetryPolicy;
 
 /// A worker as it registers.
@@ -85,6 +86,7 @@ impl Store {
             .bind(new.functions)
             .execute(&mut *conn)
             .await?;
+        failpoint::reach(failpoint::REGISTER_HALF, &mut *conn).await?;
         self.register_slots(conn, new.worker, new.pools).await
     }
 
@@ -101,7 +103,9 @@ impl Store {
 
     /// Removes a worker that holds nothing any more.
     pub(crate) async fn deregister(&self, conn: &mut PgConnection, worker: Uuid) -> SqlResult<()> {
-        self.query(self.sql().deregister.clone()).bind(worker).execute(conn).await.map(drop)
+        failpoint::reach(failpoint::DEREGISTER_SEND, &mut *conn).await?;
+        self.query(self.sql().deregister.clone()).bind(worker).execute(&mut *conn).await?;
+        failpoint::reach(failpoint::DEREGISTER_DONE, conn).await
     }
 
     /// Renews a lease. False: it has been taken for dead, and nothing it writes counts.
@@ -112,7 +116,9 @@ impl Store {
         lease: Duration,
     ) -> SqlResult<bool> {
         let sql = self.sql().renew.clone();
-        let done = self.query(sql).bind(worker).bind(micros(lease)).execute(conn).await?;
+        failpoint::reach(failpoint::HEARTBEAT_SEND, &mut *conn).await?;
+        let done = self.query(sql).bind(worker).bind(micros(lease)).execute(&mut *conn).await?;
+        failpoint::reach(failpoint::HEARTBEAT_DONE, conn).await?;
         Ok(done.rows_affected() == 1)
     }
 
@@ -131,7 +137,13 @@ impl Store {
         conn: &mut PgConnection,
         silent: &[Uuid],
     ) -> SqlResult<Vec<Uuid>> {
-        self.query_scalar(self.sql().bury.clone()).bind(silent).fetch_all(conn).await
+        if !silent.is_empty() {
+            failpoint::reach(failpoint::BURY_SEND, &mut *conn).await?;
+        }
+        let sql = self.sql().bury.clone();
+        let dead = self.query_scalar(sql).bind(silent).fetch_all(&mut *conn).await?;
+        failpoint::reach(failpoint::BURY_DONE, conn).await?;
+        Ok(dead)
     }
 
     /// Locks a part of what a dead worker held.
@@ -150,9 +162,12 @@ impl Store {
     pub(crate) async fn inter(&self, conn: &mut PgConnection, dead: Uuid) -> SqlResult<i64> {
         let mut tx = self.begin(conn).await?;
         self.query(self.sql().lock_worker.clone()).bind(dead).execute(&mut *tx).await?;
+        failpoint::reach(failpoint::INTER_BEGUN, &mut *tx).await?;
         let sql = self.sql().inter.clone();
         let row = self.query(sql).bind(dead).fetch_one(&mut *tx).await?;
+        failpoint::reach(failpoint::INTER_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
+        failpoint::reach(failpoint::INTER_COMMITTED, conn).await?;
         row.try_get("callbacks")
     }
 

@@ -6,6 +6,7 @@ use sqlx::{Executor, Row, SqlSafeStr};
 use super::Store;
 use super::statements::rendered;
 use crate::error::{Error, Result};
+use crate::failpoint;
 
 /// Each with its version; never changed once released.
 const MIGRATIONS: [(i32, &str, &str); 1] =
@@ -30,6 +31,7 @@ impl Store {
             .bind(self.schema())
             .execute(&mut *tx)
             .await?;
+        failpoint::reach(failpoint::MIGRATE_BEGUN, &mut *tx).await?;
         self.check_encoding(&mut tx).await?;
         let found = self.version(&mut tx).await?.unwrap_or(0);
         if found == 0 {
@@ -43,8 +45,9 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
         }
+        failpoint::reach(failpoint::MIGRATE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(failpoint::reach(failpoint::MIGRATE_COMMITTED, conn).await?)
     }
 
     /// Refuses a schema that is not of this program's version.

@@ -5,6 +5,7 @@ use sqlx::postgres::PgConnection;
 
 use super::enqueue::millis;
 use super::{SqlResult, Store};
+use crate::failpoint;
 use crate::function::{Pool, millis_or_forever};
 
 /// A pool as the database has it.
@@ -58,6 +59,7 @@ impl Store {
         paused: Option<bool>,
     ) -> SqlResult<bool> {
         let mut tx = self.begin(conn).await?;
+        failpoint::reach(failpoint::RESIZE_BEGUN, &mut *tx).await?;
         let done = self
             .query(self.sql().resize.clone())
             .bind(pool)
@@ -65,7 +67,9 @@ impl Store {
             .bind(paused)
             .execute(&mut *tx)
             .await?;
+        failpoint::reach(failpoint::RESIZE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
+        failpoint::reach(failpoint::RESIZE_COMMITTED, conn).await?;
         Ok(done.rows_affected() == 1)
     }
 

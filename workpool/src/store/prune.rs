@@ -3,12 +3,16 @@
 use sqlx::postgres::PgConnection;
 
 use super::{SqlResult, Store};
+use crate::failpoint;
 
 impl Store {
     /// Deletes at most `limit` expired rows; returns how many.
     pub(crate) async fn prune(&self, conn: &mut PgConnection, limit: i64) -> SqlResult<u64> {
         let sql = self.sql().prune.clone();
-        Ok(self.query(sql).bind(limit).execute(conn).await?.rows_affected())
+        failpoint::reach(failpoint::PRUNE_SEND, &mut *conn).await?;
+        let done = self.query(sql).bind(limit).execute(&mut *conn).await?;
+        failpoint::reach(failpoint::PRUNE_DONE, conn).await?;
+        Ok(done.rows_affected())
     }
 
     /// Deletes old counters.

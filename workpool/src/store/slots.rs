@@ -4,6 +4,7 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::{SqlResult, Store};
+use crate::failpoint;
 
 /// What a worker would like to hold of one pool.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,7 @@ impl Store {
         let pools: Vec<_> = asks.iter().map(|a| a.pool).collect();
         let mut tx = self.begin(conn).await?;
         self.query(self.sql().lock_pools.clone()).bind(&pools).execute(&mut *tx).await?;
+        failpoint::reach(failpoint::TAKE_BEGUN, &mut *tx).await?;
         let own = self.sql().lock_own.clone();
         let pools: Vec<String> =
             self.query_scalar(own).bind(worker).bind(&pools).fetch_all(&mut *tx).await?;
@@ -62,7 +64,9 @@ impl Store {
             .bind(asks.iter().map(|a| a.usable).collect::<Vec<_>>())
             .fetch_all(&mut *tx)
             .await?;
+        failpoint::reach(failpoint::TAKE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
+        failpoint::reach(failpoint::TAKE_COMMITTED, conn).await?;
         Ok(grants)
     }
 
@@ -75,6 +79,7 @@ impl Store {
         worker: Uuid,
         keep: &[(&str, i64)],
     ) -> SqlResult<()> {
+        failpoint::reach(failpoint::GIVE_SEND, &mut *conn).await?;
         let mut tx = self.begin(conn).await?;
         self.query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
         self.query(self.sql().give_back.clone())
@@ -84,7 +89,8 @@ impl Store {
             .bind(self.channel())
             .execute(&mut *tx)
             .await?;
-        tx.commit().await
+        tx.commit().await?;
+        failpoint::reach(failpoint::GIVE_DONE, conn).await
     }
 
     /// Lowers all our grants to what still runs.
@@ -104,7 +110,11 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
     ) -> SqlResult<Vec<PoolSync>> {
-        self.query_as(self.sql().sync.clone()).bind(worker).fetch_all(conn).await
+        failpoint::reach(failpoint::SYNC_SEND, &mut *conn).await?;
+        let rows =
+            self.query_as(self.sql().sync.clone()).bind(worker).fetch_all(&mut *conn).await?;
+        failpoint::reach(failpoint::SYNC_DONE, conn).await?;
+        Ok(rows)
     }
 
     /// Which of these running items somebody has canceled.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnection;
 
 use super::{SqlResult, Store, Timestamp};
+use crate::failpoint;
 
 /// What ended in a pool since the last flush.
 #[derive(Debug, Default, Clone, Copy)]
@@ -109,6 +110,9 @@ impl Store {
         window_s: f64,
     ) -> SqlResult<Vec<(String, Timestamp, Timestamp)>> {
         let sql = self.sql().elect_report.clone();
-        self.query_as(sql).bind(pools).bind(window_s).fetch_all(conn).await
+        failpoint::reach(failpoint::REPORT_SEND, &mut *conn).await?;
+        let elected = self.query_as(sql).bind(pools).bind(window_s).fetch_all(&mut *conn).await?;
+        failpoint::reach(failpoint::REPORT_DONE, conn).await?;
+        Ok(elected)
     }
 }

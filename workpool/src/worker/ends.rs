@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::callbacks;
 use super::shared::Shared;
+use crate::failpoint;
 use crate::failure::Failure;
 use crate::store::{Ended, RawCallback, Retried, SqlResult};
 use crate::work::OutcomeKind;
@@ -120,24 +122,34 @@ pub(crate) async fn send(
     match step {
         Step::Retry => {
             let retried: Vec<_> = ends.iter().filter_map(retried).collect();
-            let back =
-                ending.run(async |conn| store.retry(conn, worker, fence, &retried).await).await?;
+            let retry = async |conn: &mut PgConnection| {
+                failpoint::reach(failpoint::RETRY_SEND, &mut *conn).await?;
+                let back = store.retry(conn, worker, fence, &retried).await?;
+                failpoint::reach(failpoint::RETRY_DONE, conn).await.map(|()| back)
+            };
+            let back = ending.run(retry).await?;
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Release => {
             let ids: Vec<_> = ends.iter().map(|end| end.id).collect();
-            let back = ending
-                .run(async |conn| store.release(conn, worker, fence, &ids, false).await)
-                .await?;
+            let release = async |conn: &mut PgConnection| {
+                failpoint::reach(failpoint::RELEASE_SEND, &mut *conn).await?;
+                let back = store.release(conn, worker, fence, &ids, false).await?;
+                failpoint::reach(failpoint::RELEASE_DONE, conn).await.map(|()| back)
+            };
+            let back = ending.run(release).await?;
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Finish => {
             let ended: Vec<_> =
                 ends.iter().map(|end| end.verdict.ended(end.id, end.attempt)).collect();
             let known = callbacks::at_once(shared, resent);
-            let done = ending
-                .run(async |conn| store.finish(conn, worker, fence, &ended, known).await)
-                .await?;
+            let finish = async |conn: &mut PgConnection| {
+                failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
+                let done = store.finish(conn, worker, fence, &ended, known).await?;
+                failpoint::reach(failpoint::FINISH_DONE, conn).await.map(|()| done)
+            };
+            let done = ending.run(finish).await?;
             Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
         }
     }

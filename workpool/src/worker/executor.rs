@@ -12,6 +12,7 @@ use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{query, transaction};
 use crate::context::ActionCtx;
+use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
@@ -94,6 +95,7 @@ async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
         telemetry::parked(item.row.id, &item.row.function, text);
         return Some(Verdict::Failed(Failure::new(FailureKind::Invalid, text)));
     };
+    failpoint::pass(failpoint::ENTER).await;
     // Before the entry, once more: whoever has taken over may have entered it already.
     if !shared.lease.is_valid() || shared.abort.is_cancelled() {
         telemetry::released(item.row.id, "the lease of this worker may have run out");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use sqlx::postgres::PgConnection;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,7 @@ use super::dispatcher::Dispatcher;
 use super::shared::{Inboxes, Parts, Shared};
 use super::{callbacks, completer, heartbeat, maintenance, recovery, sync};
 use crate::error::Result;
+use crate::failpoint;
 use crate::store::{Registration, SqlResult};
 
 pub(crate) struct Life {
@@ -138,7 +140,12 @@ async fn register(shared: &Shared) -> Result<()> {
     let host = &shared.settings.host;
     let new =
         Registration { worker: shared.worker, lease, host, functions: &functions, pools: &pools };
-    shared.control(async |conn| store.register(conn, &new).await).await?;
+    let registered = async |conn: &mut PgConnection| {
+        failpoint::reach(failpoint::REGISTER_SEND, &mut *conn).await?;
+        store.register(conn, &new).await?;
+        failpoint::reach(failpoint::REGISTER_DONE, conn).await
+    };
+    shared.control(registered).await?;
     shared.lease.renewed(sent, lease);
     Ok(())
 }

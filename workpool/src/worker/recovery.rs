@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::ends::Verdict;
 use super::shared::Shared;
 use super::silence::Silence;
+use crate::failpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
 use crate::hub::Hint;
@@ -90,6 +91,7 @@ async fn recover_part(
 ) -> SqlResult<Vec<Abandoned>> {
     let mut tx = shared.store().begin(conn).await?;
     let mut items = shared.store().abandoned(&mut tx, dead, BATCH).await?;
+    failpoint::reach(failpoint::RECOVER_BEGUN, &mut *tx).await?;
     let mut all = tx.begin().await?;
     match apply(shared, &mut all, dead, &items).await {
         Ok(()) => all.commit().await?,
@@ -100,7 +102,9 @@ async fn recover_part(
         }
         Err(error) => return Err(error),
     }
+    failpoint::reach(failpoint::RECOVER_WRITTEN, &mut *tx).await?;
     tx.commit().await?;
+    failpoint::reach(failpoint::RECOVER_COMMITTED, conn).await?;
     Ok(items)
 }
 

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::{after, callbacks};
 use crate::backoff::Backoff;
 use crate::context::{Attempt, MutationCtx};
+use crate::failpoint::{self, Point};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
@@ -35,6 +36,14 @@ pub(crate) type CallbackFn = for<'a, 't> fn(
 pub(crate) enum Job<'a> {
     Mutation(&'a Item, MutationFn),
     Callback(&'a RawCallback, CallbackFn),
+}
+
+/// The failpoints of one job's transaction.
+struct Points {
+    begun: Point,
+    ran: Point,
+    ended: Point,
+    committed: Point,
 }
 
 /// How one transaction went.
@@ -200,6 +209,8 @@ async fn conduct(
 ) -> Result<Tried, Broken> {
     let begin = conn.begin_with(shared.connections.begin.clone());
     let mut tx = job.link(shared).in_time(begin).await.map_err(Tried::Unreachable)?;
+    let reached = failpoint::reach(job.points().begun, &mut *tx).await;
+    reached.map_err(|error| Broken::Known(refused(error)))?;
     job.entered(shared);
     let mut ctx = MutationCtx::new(attempt, &mut tx);
     let body = async {
@@ -245,7 +256,8 @@ async fn commit(
         Err(error) if lost_connection(&error) => return Err(lost(&error).into()),
         Err(error) => return Ok(refused(error)),
     };
-    match link.in_time(tx.commit()).await {
+    let committed = link.in_time(tx.commit()).await;
+    match failpoint::answer(job.points().committed, committed).await {
         Ok(()) => Ok(Tried::Committed(result, called)),
         Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, result, called }),
         Err(error) => Ok(refused(error)),
@@ -291,19 +303,40 @@ impl Job<'_> {
         result: &str,
     ) -> SqlResult<Option<Vec<RawCallback>>> {
         let (store, worker) = (shared.store(), shared.worker);
-        match self {
+        failpoint::reach(self.points().ran, &mut *tx).await?;
+        let ended = match self {
             Self::Mutation(item, _) => {
                 let success = Verdict::Success(result.to_owned());
                 let end = [success.ended(item.row.id, item.row.attempt)];
                 let known = callbacks::at_once(shared, false);
-                let done = store.finish(tx, worker, item.row.fence, &end, known).await?;
-                Ok((!done.ids.is_empty()).then_some(done.callbacks))
+                let done = store.finish(&mut *tx, worker, item.row.fence, &end, known).await?;
+                (!done.ids.is_empty()).then_some(done.callbacks)
             }
             Self::Callback(callback, _) => {
                 let (id, fence) = (callback.id, callback.fence);
-                let done = store.finish_callback(tx, worker, id, fence).await?;
-                Ok(done.then(Vec::new))
+                let done = store.finish_callback(&mut *tx, worker, id, fence).await?;
+                done.then(Vec::new)
             }
+        };
+        failpoint::reach(self.points().ended, tx).await?;
+        Ok(ended)
+    }
+
+    /// The failpoints of its transaction.
+    const fn points(&self) -> Points {
+        match self {
+            Self::Mutation(..) => Points {
+                begun: failpoint::MUTATION_BEGUN,
+                ran: failpoint::MUTATION_RAN,
+                ended: failpoint::MUTATION_ENDED,
+                committed: failpoint::MUTATION_COMMITTED,
+            },
+            Self::Callback(..) => Points {
+                begun: failpoint::CALLBACK_BEGUN,
+                ran: failpoint::CALLBACK_RAN,
+                ended: failpoint::CALLBACK_ENDED,
+                committed: failpoint::CALLBACK_COMMITTED,
+            },
         }
     }
 
