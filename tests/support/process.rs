@@ -3,9 +3,9 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Process {
     child: Child,
     /// Waiting for a child would close its input, which asks it to end.
-    _input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
@@ -25,16 +25,19 @@ impl Process {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = pipes.kill_on_drop(true).spawn().unwrap();
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, _input: input, output }
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, input, output }
     }
 
     /// Waits until it says that it is ready.
     pub async fn ready(&mut self) {
-        let mut line = String::new();
-        let read = timeout(PATIENCE, self.output.read_line(&mut line)).await;
-        read.expect("a worker process says that it is ready").unwrap();
-        assert_eq!(line, "ready\n", "a worker process did not start");
+        assert_eq!(self.line().await.as_deref(), Some("ready"), "a worker process did not start");
+    }
+
+    /// The next line that it prints; none at its end.
+    pub async fn line(&mut self) -> Option<String> {
+        let line = timeout(PATIENCE, self.output.next_line()).await;
+        line.expect("it prints a line or ends").unwrap()
     }
 
     /// Its number.
@@ -63,6 +66,18 @@ impl Process {
         self.signal("CONT").await;
     }
 
+    /// Waits until it is frozen, by itself.
+    pub async fn frozen(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        let state = || std::fs::read_to_string(&stat).unwrap_or_default();
+        let stopped = async {
+            while !state().rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, stopped).await.expect("it is frozen");
+    }
+
     /// Asks it to end, and waits until it has.
     pub async fn terminate(mut self) {
         self.ask_to_end().await;
@@ -79,6 +94,12 @@ impl Process {
     /// Waits until it has ended. `None`: it has not.
     pub async fn end_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         timeout(limit, self.child.wait()).await.ok().map(|status| status.unwrap())
+    }
+
+    /// Closes its input, and waits until it has ended.
+    pub async fn close(mut self) {
+        self.input = None;
+        self.death().await;
     }
 
     /// Waits until it ends by itself.

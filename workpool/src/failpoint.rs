@@ -241,10 +241,15 @@ mod on {
         Ok(())
     }
 
-    /// Blocks this thread until the signal has been sent, so that its task gets no further.
+    /// Blocks this thread until the signal has arrived, so that its task gets no further. To be
+    /// stopped takes a moment longer than to be told so.
     fn signal(name: &str) {
-        let command = format!("kill -{name} {}", std::process::id());
-        let sent = Command::new("sh").arg("-c").arg(command).status();
+        let pid = std::process::id();
+        let stopped = format!("grep -q '^State:.T' /proc/{pid}/status");
+        let wait =
+            format!("n=0; until {stopped} || [ $n = 500 ]; do n=$((n + 1)); sleep 0.01; done");
+        let wait = if name == "STOP" { &*wait } else { "" };
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}; {wait}")).status();
         assert!(sent.is_ok_and(|status| status.success()), "SIG{name} could not be sent");
     }
 

@@ -1,6 +1,7 @@
 //! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. One
 //! task an item; nothing of the user's runs in the tasks of the worker.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
@@ -76,9 +77,12 @@ pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
     tracker.spawn(
         async move {
             // A panic that gets here came from a destructor. If the end is written, this one is
-            // refused by its fence.
-            let verdict = guard::caught(execute(&shared, &item)).await;
-            if let Some(verdict) = verdict.unwrap_or_else(|panic| Some(Verdict::Failed(panic))) {
+            // refused by its fence, and nobody has the callback that was claimed with it.
+            let verdict = guard::caught(execute(&shared, &item)).await.unwrap_or_else(|panic| {
+                shared.callbacks_uncertain.store(true, Ordering::Release);
+                Some(Verdict::Failed(panic))
+            });
+            if let Some(verdict) = verdict {
                 // The completer outlives all attempts.
                 let _ = shared.ends.send(item.end(verdict));
             }

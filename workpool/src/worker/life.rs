@@ -73,7 +73,8 @@ impl Life {
         let tasks = [&self.dispatcher, &self.completer, &self.callbacks, &self.sync];
         let tasks: Vec<_> = tasks.into_iter().chain(&self.housekeeping).collect();
         let lost = &self.shared.lease.lost;
-        while !lost.is_cancelled() && !tasks.iter().any(|task| task.is_finished()) {
+        let ended = || tasks.iter().any(|task| task.is_finished()) || self.heartbeat.is_finished();
+        while !lost.is_cancelled() && !ended() {
             let _ = timeout(WATCHED, lost.cancelled()).await;
         }
     }

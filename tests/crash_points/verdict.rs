@@ -1,0 +1,113 @@
+//! Holds what came of a case against the table, and against what must hold in every case.
+
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
+use workpool::sqlx;
+
+use crate::case::Kind;
+use crate::lane::Lane;
+use crate::table::{End, Expected};
+
+/// How an item ended.
+#[derive(Debug, sqlx::FromRow)]
+struct Finished {
+    outcome: i16,
+    attempts: i32,
+    error: Option<String>,
+}
+
+/// What a callback was told.
+#[derive(Debug, sqlx::FromRow)]
+struct Call {
+    outcome: String,
+    failure: Option<String>,
+    attempts: i32,
+}
+
+async fn finished(db: &PgPool, item: Uuid) -> Finished {
+    sqlx::query_as(
+        "SELECT outcome, attempts, CASE WHEN outcome = 1 THEN errors[array_upper(errors, 1)]->>'kind' END AS error
+        FROM workpool.finished WHERE id = $1",
+    )
+    .bind(item)
+    .fetch_one(db)
+    .await
+    .unwrap()
+}
+
+async fn rows(db: &PgPool, sql: &'static str, item: Uuid) -> i64 {
+    sqlx::query_scalar(sql).bind(item).fetch_one(db).await.unwrap()
+}
+
+fn end(finished: &Finished) -> End {
+    match (finished.outcome, finished.error.as_deref()) {
+        (0, _) => End::Success,
+        (1, Some("lost")) => End::Failed("lost"),
+        (1, Some("error")) => End::Failed("error"),
+        (1, Some("panic")) => End::Failed("panic"),
+        (2, _) => End::Canceled,
+        _ => panic!("an odd end: {finished:?}"),
+    }
+}
+
+/// The item of the case: as the table says, once, with its effects and its callback.
+pub(crate) async fn check(lane: &Lane, item: Uuid, kind: Kind, expected: Expected) {
+    let found = once(lane, item).await;
+    assert_eq!((end(&found), found.attempts), (expected.end, expected.attempts), "{found:?}");
+    let entries = lane.notes().entries(item).len();
+    let booked =
+        rows(lane.workpool.db(), "SELECT count(*) FROM ledger WHERE work = $1", item).await;
+    match kind {
+        Kind::Book => assert_eq!(booked, i64::from(expected.end == End::Success), "its effects"),
+        Kind::Again | Kind::Once => assert_eq!(entries, expected.entries, "its entries"),
+    }
+}
+
+/// An item that came after the fault succeeds, whatever happened before.
+pub(crate) async fn check_bystander(lane: &Lane, item: Uuid) {
+    let found = once(lane, item).await;
+    assert_eq!(end(&found), End::Success, "the bystander: {found:?}");
+    let booked =
+        rows(lane.workpool.db(), "SELECT count(*) FROM ledger WHERE work = $1", item).await;
+    assert_eq!(booked, 1, "the bystander's effects");
+}
+
+pub(crate) fn entered_once(lane: &Lane, item: Uuid) {
+    assert_eq!(lane.notes().entries(item).len(), 1, "the short one's entries");
+}
+
+/// It ended once, and its callback took effect once and was told the truth.
+async fn once(lane: &Lane, item: Uuid) -> Finished {
+    let db = lane.workpool.db();
+    let found = finished(db, item).await;
+    let ends = rows(db, "SELECT count(*) FROM audit_ends WHERE work = $1", item).await;
+    assert_eq!(ends, 1, "its ends");
+    let calls: Vec<Call> =
+        sqlx::query_as("SELECT outcome, failure, attempts FROM callback_ledger WHERE work = $1")
+            .bind(item)
+            .fetch_all(db)
+            .await
+            .unwrap();
+    let [call] = &*calls else { panic!("its callback took effect {} times", calls.len()) };
+    let outcome = ["success", "failed", "canceled"][usize::try_from(found.outcome).unwrap()];
+    let failure = call.failure.as_deref().map(str::to_lowercase);
+    assert_eq!(
+        (&*call.outcome, call.attempts, failure.as_deref()),
+        (outcome, found.attempts, found.error.as_deref()),
+        "its callback was told something else: {found:?}"
+    );
+    found
+}
+
+/// The limit was kept, and nothing is left.
+pub(crate) async fn check_lane(lane: &Lane) {
+    for (sql, what) in [
+        ("SELECT count(*) FROM audit_breaches", "starts beyond the limit"),
+        ("SELECT count(*) FROM workpool.work", "items that have not ended"),
+        ("SELECT count(*) FROM workpool.callbacks", "callbacks that are not done"),
+        ("SELECT count(*) FROM workpool.workers", "workers that are still registered"),
+        ("SELECT count(*) FROM workpool.slots", "slots that somebody holds"),
+    ] {
+        assert_eq!(lane.count(sql).await, 0, "{what}");
+    }
+}
