@@ -81,7 +81,7 @@ impl Hand {
         Self { worker: self.worker, ..Self::new(workpool).await }
     }
 
-    fn sql(&self, name: &str) -> SqlStr {
+    pub(crate) fn sql(&self, name: &str) -> SqlStr {
         self.sql.0.get(name).unwrap_or_else(|| panic!("no statement {name}")).clone()
     }
 

@@ -63,6 +63,7 @@ CREATE TABLE workpool.slots (
     frozen     boolean NOT NULL DEFAULT false,
     asleep     boolean NOT NULL DEFAULT true,
     claimed_to timestamptz NOT NULL DEFAULT 'epoch',
+    claimed_id uuid NOT NULL DEFAULT 'ffffffff-ffff-ffff-ffff-ffffffffffff',
     PRIMARY KEY (pool, worker)
 ) WITH (fillfactor = 50);
 CREATE INDEX slots_worker ON workpool.slots (worker);
@@ -75,6 +76,7 @@ COMMENT ON COLUMN workpool.slots.wanted IS 'Further slots for which the worker h
 COMMENT ON COLUMN workpool.slots.frozen IS 'Nothing may start on these slots until they have been taken anew.';
 COMMENT ON COLUMN workpool.slots.asleep IS 'The worker waits: whoever enqueues notifies.';
 COMMENT ON COLUMN workpool.slots.claimed_to IS 'Highest run_at that the worker claimed: recovery looks no further.';
+COMMENT ON COLUMN workpool.slots.claimed_id IS 'Highest id that it claimed among those: very many may be due at one time.';
 
 CREATE TABLE workpool.work (
     id                 uuid PRIMARY KEY,

@@ -1,5 +1,6 @@
 //! Recovery against a worker that is late but not gone.
 
+use sqlx::{AssertSqlSafe, Executor, Row};
 use uuid::Uuid;
 use workpool::{Cancel, Status};
 
@@ -219,4 +220,38 @@ async fn a_callback_claim_under_way_when_its_worker_is_interred_is_not_lost() {
         }
     }
     assert_eq!(heir.claim_callbacks(&["told"]).await.len(), 1, "nobody can run it");
+}
+
+#[tokio::test]
+async fn what_one_worker_holds_is_found_without_a_walk_over_all_that_is_due_at_the_same_time() {
+    const MANY: &str = "INSERT INTO workpool.work (id, pool, function, kind, run_at, args)
+        SELECT gen_random_uuid(), 'mixed', 'once', 0, timestamptz '2026-01-01 09:00:00+00', 'null'
+        FROM generate_series(1, 20000)";
+    let db = database().await;
+    let workpool = db.workpool();
+    sqlx::query(MANY).execute(workpool.db()).await.unwrap();
+    let mut hand = Hand::with_slots(workpool, POOL, 3).await;
+    assert_eq!(hand.claim(POOL, 3, 0, &ALL).await.len(), 3);
+    let walked = rows_looked_at_in_vain(&mut hand).await;
+    assert!(walked < 100, "it looked at {walked} rows for three");
+    assert_eq!(hand.release_unknown().await.len(), 3);
+}
+
+/// When it looks for what it holds and does not know. Takes no effect.
+async fn rows_looked_at_in_vain(hand: &mut Hand) -> i64 {
+    let statement = hand.sql("release_unknown");
+    let explain = format!(
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
+        PREPARE walk AS {}; EXPLAIN (ANALYZE) EXECUTE walk('{}', '{{}}')",
+        statement.as_str(),
+        hand.worker,
+    );
+    hand.begin().await;
+    let plan = hand.conn.fetch_all(AssertSqlSafe(explain)).await.unwrap();
+    hand.roll_back().await;
+    let removed = |line: String| {
+        let (_, rows) = line.split_once("Rows Removed by Filter: ")?;
+        rows.trim().parse::<i64>().ok()
+    };
+    plan.iter().filter_map(|row| removed(row.get(0))).sum()
 }

@@ -34,10 +34,13 @@ WITH mine AS MATERIALIZED (
         w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.args
 ), marked AS (
     UPDATE workpool.slots s
-    SET claimed_to = GREATEST(s.claimed_to, c.run_at), asleep = m.asleep
-    FROM mine m LEFT JOIN (SELECT pool, max(run_at) AS run_at FROM claimed GROUP BY pool) c ON c.pool = m.pool
+    SET claimed_to = CASE WHEN (c.run_at, c.id) > (s.claimed_to, s.claimed_id) THEN c.run_at ELSE s.claimed_to END,
+        claimed_id = CASE WHEN (c.run_at, c.id) > (s.claimed_to, s.claimed_id) THEN c.id ELSE s.claimed_id END,
+        asleep = m.asleep
+    FROM mine m
+    LEFT JOIN (SELECT DISTINCT ON (pool) pool, run_at, id FROM claimed ORDER BY pool, run_at DESC, id DESC) c ON c.pool = m.pool
     WHERE s.worker = $1 AND s.pool = m.pool
-        AND (c.run_at > s.claimed_to OR m.asleep <> m.was_asleep)
+        AND ((c.run_at, c.id) > (s.claimed_to, s.claimed_id) OR m.asleep <> m.was_asleep)
 )
 SELECT
     id, pool, function, kind, attempt, fence, run_at,

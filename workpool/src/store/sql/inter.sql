@@ -8,7 +8,7 @@ WITH calls AS (
 ), remains AS MATERIALIZED (
     SELECT EXISTS (
         SELECT FROM workpool.slots s
-        JOIN workpool.work w ON w.pool = s.pool AND w.run_at <= s.claimed_to AND w.worker = s.worker
+        JOIN workpool.work w ON w.pool = s.pool AND (w.run_at, w.id) <= (s.claimed_to, s.claimed_id) AND w.worker = s.worker
         WHERE s.worker = $1
     ) OR EXISTS (
         SELECT FROM workpool.callbacks c WHERE c.worker = $1 AND NOT EXISTS (SELECT FROM calls WHERE calls.id = c.id)

@@ -10,7 +10,7 @@ WITH page AS MATERIALIZED (
     WHERE p.worker IS NOT NULL AND NOT EXISTS (SELECT FROM workpool.workers w WHERE w.id = p.worker)
     GROUP BY p.pool, p.worker
     ORDER BY p.pool, p.worker
-    ON CONFLICT (pool, worker) DO UPDATE SET claimed_to = GREATEST(slots.claimed_to, EXCLUDED.claimed_to)
+    ON CONFLICT (pool, worker) DO UPDATE SET claimed_to = GREATEST(slots.claimed_to, EXCLUDED.claimed_to), claimed_id = EXCLUDED.claimed_id
     RETURNING worker
 )
 SELECT (SELECT id FROM page ORDER BY id DESC LIMIT 1) AS last, ARRAY(SELECT DISTINCT worker FROM marked) AS unknown

@@ -3,5 +3,5 @@
 -- It runs behind lock_slots, so the lost claim is over.
 UPDATE workpool.work w SET worker = NULL, attempt = GREATEST(w.attempt - 1, 0)
 FROM workpool.slots s
-WHERE s.worker = $1 AND w.pool = s.pool AND w.run_at <= s.claimed_to AND w.worker = $1 AND w.id <> ALL ($2)
+WHERE s.worker = $1 AND w.pool = s.pool AND (w.run_at, w.id) <= (s.claimed_to, s.claimed_id) AND w.worker = $1 AND w.id <> ALL ($2)
 RETURNING w.id, w.cancel_requested

@@ -3,10 +3,14 @@ SELECT p.name AS pool, p.max_parallelism, p.paused,
     COALESCE(c.succeeded, 0) AS succeeded, COALESCE(c.failed, 0) AS failed, COALESCE(c.retries, 0) AS retries,
     COALESCE(c.canceled, 0) AS canceled, COALESCE(c.stopped, 0) AS stopped,
     (
-        -- No worker claimed beyond claimed_to: the walk is short even with a long backlog.
-        SELECT count(*) FROM workpool.work w
+        -- No worker claimed beyond that: the walk is short even with a long backlog.
+        SELECT count(*)
+        FROM (
+            SELECT s.claimed_to, s.claimed_id FROM workpool.slots s WHERE s.pool = p.name
+            ORDER BY s.claimed_to DESC, s.claimed_id DESC LIMIT 1
+        ) s
+        JOIN workpool.work w ON (w.run_at, w.id) <= (s.claimed_to, s.claimed_id)
         WHERE w.pool = p.name AND w.worker IS NOT NULL
-            AND w.run_at <= (SELECT max(s.claimed_to) FROM workpool.slots s WHERE s.pool = p.name)
     ) AS running,
     (
         SELECT count(*) FROM (
