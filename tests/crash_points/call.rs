@@ -56,7 +56,7 @@ pub(crate) async fn play(lane: &Lane, case: &Case, call: Call) {
     lane.settled(1).await;
     worker.terminate().await;
     for item in items {
-        verdict::check(lane, item, case.kind, case.expected()).await;
+        verdict::check(lane, item, case).await;
     }
     verdict::check_bystander(lane, bystander).await;
     verdict::check_lane(lane).await;
@@ -84,7 +84,7 @@ async fn answer(case: &Case, client: &mut Process) -> Answer {
 
 async fn has_taken_effect(lane: &Lane, case: &Case, call: Call, id: Uuid) -> bool {
     match call {
-        Call::Enqueue => lane.count("SELECT count(*) FROM workpool.work").await == 1,
+        Call::Enqueue | Call::Given => lane.count("SELECT count(*) FROM workpool.work").await == 1,
         Call::Batch => {
             let stored = lane.count("SELECT count(*) FROM workpool.work").await;
             assert!([0, 2].contains(&stored), "{stored} of a batch of two are stored");
@@ -116,7 +116,7 @@ async fn has_taken_effect(lane: &Lane, case: &Case, call: Call, id: Uuid) -> boo
 /// What a caller does next who was not told that it is done. Returns the items there are then.
 async fn follow_up(lane: &Lane, case: &Case, call: Call, id: WorkId<u32>) -> Vec<Uuid> {
     match call {
-        Call::Batch if case.takes_effect(call) => {
+        Call::Enqueue | Call::Batch if case.takes_effect(call) => {
             sqlx::query_scalar("SELECT id FROM workpool.work")
                 .fetch_all(lane.workpool.db())
                 .await
@@ -130,7 +130,7 @@ async fn follow_up(lane: &Lane, case: &Case, call: Call, id: WorkId<u32>) -> Vec
             lane.enqueue_as(id, case.kind, TASK).await;
             vec![id.uuid()]
         }
-        // Sending it again under the same id is always right.
+        // To send it again under the same id is always right.
         _ => {
             lane.enqueue_as(id, case.kind, TASK).await;
             vec![id.uuid()]

@@ -75,7 +75,8 @@ async fn make(
         return Ok(());
     };
     match call {
-        "enqueue" => enqueue(workpool, kind, id).await,
+        "enqueue" => enqueue(workpool, kind).await,
+        "given" => enqueue_as(workpool, kind, id).await,
         "batch" => enqueue_batch(workpool, kind).await,
         "cancel" => Ok(workpool.cancel(id).await.map(drop)?),
         "pause" => Ok(workpool.pool("mixed").pause().await?),
@@ -84,7 +85,17 @@ async fn make(
     }
 }
 
-async fn enqueue(workpool: &Workpool, kind: &str, id: WorkId<u32>) -> anyhow::Result<()> {
+async fn enqueue(workpool: &Workpool, kind: &str) -> anyhow::Result<()> {
+    let told_of = "one".to_owned();
+    match kind {
+        "once" => once::enqueue(workpool, TASK).on_complete::<told>(told_of).await?,
+        "again" => again::enqueue(workpool, TASK).on_complete::<told>(told_of).await?,
+        _ => book::enqueue(workpool, TASK).on_complete::<told>(told_of).await?,
+    };
+    Ok(())
+}
+
+async fn enqueue_as(workpool: &Workpool, kind: &str, id: WorkId<u32>) -> anyhow::Result<()> {
     let told_of = id.to_string();
     match kind {
         "once" => once::enqueue(workpool, TASK).id(id).on_complete::<told>(told_of).await?,

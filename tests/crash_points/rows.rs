@@ -6,6 +6,8 @@ use crate::case::Kind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Call {
     Enqueue,
+    /// With an id of the caller's.
+    Given,
     Batch,
     Cancel,
     Pause,
@@ -17,6 +19,7 @@ impl Call {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Enqueue => "enqueue",
+            Self::Given => "given",
             Self::Batch => "batch",
             Self::Cancel => "cancel",
             Self::Pause => "pause",
@@ -141,6 +144,9 @@ fn calls() -> Vec<Row> {
     vec![
         row(Call::Enqueue, "enqueue-send", Nothing),
         row(Call::Enqueue, "enqueue-done", All),
+        row(Call::Given, "batch-begun", Nothing).named("given-begun"),
+        row(Call::Given, "batch-written", Nothing).named("given-written"),
+        row(Call::Given, "batch-committed", All).named("given-committed"),
         row(Call::Batch, "batch-begun", Nothing),
         row(Call::Batch, "batch-written", Nothing),
         row(Call::Batch, "batch-committed", All),

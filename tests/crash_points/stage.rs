@@ -72,7 +72,7 @@ pub(crate) async fn play(lane: &Lane, case: &Case) {
     if let Some(other) = other {
         other.terminate().await;
     }
-    verdict::check(lane, item, case.kind, case.expected()).await;
+    verdict::check(lane, item, case).await;
     verdict::check_bystander(lane, bystander).await;
     verdict::check_lane(lane).await;
 }

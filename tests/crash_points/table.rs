@@ -91,15 +91,28 @@ impl Case {
                 Kind::Once => Expected { end: End::Failed("lost"), attempts: 1, entries: 0 },
                 Kind::Again | Kind::Book => success(2, 1),
             },
-            // The transaction is cut off when the life ends, and the item is handed back.
             Left::Running if self.row.stage == Stage::InHand && self.is_cut_off() => success(1, 2),
             Left::Running if self.is_deadly() => died(self.kind),
             _ => self.undisturbed(),
         }
     }
 
+    /// The transaction is cut off when the life ends, and the item is handed back.
     fn is_cut_off(&self) -> bool {
         self.fault == Fault::Panic && self.kind == Kind::Book
+    }
+
+    /// Attempts that may count beyond that, where it depends on who is faster.
+    pub(crate) fn spare(&self) -> i32 {
+        let panics = self.fault == Fault::Panic;
+        let raced = match self.row.stage {
+            // The hand-over of what was cut off, or the recovery by the next life.
+            Stage::InHand => self.is_cut_off() && self.is_deadly(),
+            // The life goes on claiming until it is noticed that nobody writes its ends.
+            Stage::Retried => panics && self.row.left == Left::All,
+            _ => false,
+        };
+        i32::from(raced)
     }
 
     /// The attempt's task is told of the panic as of one of the function's, if it is not over.
@@ -128,7 +141,7 @@ impl Case {
     pub(crate) fn answer(&self, call: Call) -> Answer {
         // An enqueue is sent again after whatever may go by, the others after conflicts only.
         let resends = match call {
-            Call::Enqueue | Call::Batch => true,
+            Call::Enqueue | Call::Given | Call::Batch => true,
             Call::Cancel | Call::Pause | Call::Limit => self.fault.is_conflict(),
             Call::Migrate => false,
         };
