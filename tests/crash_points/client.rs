@@ -33,9 +33,9 @@ async fn main() -> anyhow::Result<()> {
     let id = WorkId::from_uuid(get("id")?.parse()?);
     let dropped = async {
         if told.get("drop").is_some_and(|drop| drop == "true") {
-            hit().await
+            hit().await;
         } else {
-            pending().await
+            pending::<()>().await;
         }
     };
     // A connection first: only the call is dropped.
