@@ -49,6 +49,7 @@ fn the_top_level_holds_what_it_should_and_nothing_else() {
     let allowed = [
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
