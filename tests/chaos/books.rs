@@ -16,6 +16,8 @@ pub(crate) struct Move {
     pub(crate) worker: Option<Uuid>,
     pub(crate) fence: i32,
     pub(crate) attempt: i32,
+    /// When it is due.
+    pub(crate) due: Moment,
     pub(crate) at: Moment,
 }
 
@@ -142,13 +144,15 @@ fn without_forgotten(mut moves: Vec<Move>) -> Vec<Move> {
 }
 
 async fn moves(db: &PgPool) -> Result<HashMap<Uuid, Vec<Move>>, sqlx::Error> {
-    let rows: Vec<(Uuid, String, Option<Uuid>, i32, i32, i64)> = sqlx::query_as(
-        "SELECT work, what, worker, fence, attempt, (extract(epoch FROM at) * 1000000)::bigint
+    type Row = (Uuid, String, Option<Uuid>, i32, i32, i64, i64);
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT work, what, worker, fence, attempt, (extract(epoch FROM due) * 1000000)::bigint,
+            (extract(epoch FROM at) * 1000000)::bigint
         FROM audit_moves ORDER BY seq",
     )
     .fetch_all(db)
     .await?;
-    Ok(grouped(rows.into_iter().map(|(work, what, worker, fence, attempt, at)| {
+    Ok(grouped(rows.into_iter().map(|(work, what, worker, fence, attempt, due, at)| {
         let what = match &*what {
             "enqueue" => Step::Enqueue,
             "start" => Step::Start,
@@ -156,7 +160,7 @@ async fn moves(db: &PgPool) -> Result<HashMap<Uuid, Vec<Move>>, sqlx::Error> {
             "end" => Step::End,
             _ => Step::Odd,
         };
-        (work, Move { what, worker, fence, attempt, at: Moment(at) })
+        (work, Move { what, worker, fence, attempt, due: Moment(due), at: Moment(at) })
     })))
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Load {
     pub(crate) items: usize,
     /// So many are kept waiting.
     pub(crate) backlog: i64,
+    /// How long an item has to wait, in milliseconds.
+    pub(crate) delay: (u64, u64),
     /// How long an attempt takes, in milliseconds.
     pub(crate) ms: (u64, u64),
     pub(crate) pools: Vec<String>,
@@ -89,7 +91,9 @@ impl Feeder {
     }
 
     async fn waiting(&self) -> Result<i64, sqlx::Error> {
-        sqlx::query_scalar("SELECT count(*) FROM workpool.work").fetch_one(self.workpool.db()).await
+        // In a transaction: a pooler may give its preparation and its execution to two servers.
+        let mut tx = self.workpool.db().begin().await?;
+        sqlx::query_scalar("SELECT count(*) FROM workpool.work").fetch_one(&mut *tx).await
     }
 
     async fn more(&mut self) {
@@ -120,13 +124,15 @@ impl Feeder {
         let ms = self.ms();
         let child = (self.random.below(16) == 0).then(|| {
             let pool = self.any_pool();
-            Child { id: Uuid::now_v7(), pool: self.load.pools[pool].clone(), ms: self.ms() }
+            let (pool, ms) = (self.load.pools[pool].clone(), self.ms());
+            Child { id: Uuid::now_v7(), pool, ms, delay: self.delay() }
         });
         let canceled = self.random.below(64) == 0;
         let pause = Duration::from_millis(self.random.below(500));
+        let order = Order { ms, fails, child, delay: self.delay() };
         let item =
             Item { id: Uuid::now_v7(), kind, pool, fails, origin: Origin::Unknown, cancel: None };
-        Draft { item, order: Order { ms, fails, child }, cancel_after: canceled.then_some(pause) }
+        Draft { item, order, cancel_after: canceled.then_some(pause) }
     }
 
     fn any_pool(&mut self) -> usize {
@@ -143,6 +149,13 @@ impl Feeder {
 
     fn ms(&mut self) -> u64 {
         self.random.between(self.load.ms.0, self.load.ms.1)
+    }
+
+    fn delay(&mut self) -> u64 {
+        if self.load.delay.1 == 0 {
+            return 0;
+        }
+        self.random.between(self.load.delay.0, self.load.delay.1)
     }
 
     async fn singly(&self, draft: &Draft) -> Origin {

@@ -10,13 +10,18 @@ use tokio::process::Command;
 use workpool_tests::Process;
 
 use crate::clock::Moment;
+use crate::lies::Clocks;
+use crate::roads::Road;
 
 const SIGTERM: i32 = 15;
 
 /// How workers are started.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
-    pub(crate) url: String,
+    /// How those on each seat get to the server.
+    pub(crate) roads: Vec<Road>,
+    /// The file that says what each seat takes for the time of day; none: what it is.
+    pub(crate) clocks: Option<Clocks>,
     pub(crate) witness: PathBuf,
     pub(crate) lease: Duration,
     pub(crate) grace: Duration,
@@ -58,12 +63,19 @@ impl Fleet {
 
     /// Starts a worker on an empty seat, and waits for nothing.
     pub(crate) fn start(&mut self, seat: usize) {
-        let Launch { url, witness, lease, grace, folder } = &self.launch;
+        let Launch { roads, clocks, witness, lease, grace, folder } = &self.launch;
         let log = folder.join(format!("worker-{seat}.log"));
         let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let ms = |time: &Duration| time.as_millis().to_string();
         let mut command = Command::new(std::env::current_exe().unwrap());
+        let Road { url, listen } = &roads[seat];
         command.arg("worker").arg("--url").arg(url).arg("--witness").arg(witness);
+        if let Some(listen) = listen {
+            command.arg("--listen").arg(listen);
+        }
+        if let Some(clocks) = clocks {
+            command.envs(clocks.variables(seat));
+        }
         command.args(["--lease-ms", &ms(lease), "--heartbeat-ms", &ms(&(*lease / 4))]);
         command.args(["--grace-ms", &ms(grace)]).stderr(log);
         self.seats[seat] = Some(Process::spawn(&mut command));
@@ -133,6 +145,11 @@ impl Fleet {
                 None => self.breaches.push(format!("worker {seat} does not end")),
             }
         }
+    }
+
+    /// Has the clock of a seat jump.
+    pub(crate) fn jump(&self, seat: usize, off: &str) -> anyhow::Result<()> {
+        self.launch.clocks.as_ref().map_or(Ok(()), |clocks| clocks.set(seat, off))
     }
 
     pub(crate) fn deaths(&self) -> &[Death] {

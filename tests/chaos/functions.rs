@@ -28,6 +28,8 @@ pub(crate) struct Order {
     /// How many attempts end in an error.
     pub(crate) fails: u32,
     pub(crate) child: Option<Child>,
+    /// How long it has to wait before, in milliseconds.
+    pub(crate) delay: u64,
 }
 
 /// An item that another one enqueues.
@@ -36,6 +38,7 @@ pub(crate) struct Child {
     pub(crate) id: Uuid,
     pub(crate) pool: String,
     pub(crate) ms: u64,
+    pub(crate) delay: u64,
 }
 
 impl Order {
@@ -51,7 +54,7 @@ impl Order {
 
 impl Child {
     async fn enqueue(&self, context: &impl EnqueueContext) -> workpool::Result<()> {
-        let order = Order { ms: self.ms, fails: 0, child: None };
+        let order = Order { ms: self.ms, fails: 0, child: None, delay: self.delay };
         enqueue(context, Kind::Once, self.id, &self.pool, order).await
     }
 }
@@ -65,15 +68,19 @@ pub(crate) async fn enqueue(
     order: Order,
 ) -> workpool::Result<()> {
     let (id, told_of) = (WorkId::from_uuid(id), id.to_string());
+    let delay = Duration::from_millis(order.delay);
     let enqueued = match kind {
         Kind::Once => {
-            once::enqueue(context, order).id(id).pool(pool).on_complete::<told>(told_of).await
+            let call = once::enqueue(context, order).id(id).pool(pool);
+            call.run_after(delay).on_complete::<told>(told_of).await
         }
         Kind::Again => {
-            again::enqueue(context, order).id(id).pool(pool).on_complete::<told>(told_of).await
+            let call = again::enqueue(context, order).id(id).pool(pool);
+            call.run_after(delay).on_complete::<told>(told_of).await
         }
         Kind::Book => {
-            book::enqueue(context, order).id(id).pool(pool).on_complete::<told>(told_of).await
+            let call = book::enqueue(context, order).id(id).pool(pool);
+            call.run_after(delay).on_complete::<told>(told_of).await
         }
     };
     enqueued.map(drop)

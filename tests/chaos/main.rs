@@ -13,6 +13,7 @@ mod feed;
 mod fleet;
 mod functions;
 mod items;
+mod lies;
 mod line;
 mod logs;
 mod monitor;
@@ -20,8 +21,10 @@ mod oracle;
 mod outside;
 mod overlap;
 mod recovery;
+mod roads;
 mod run;
 mod scenarios;
+mod standby;
 mod timeline;
 mod verdict;
 mod worker;
@@ -52,6 +55,14 @@ enum Scenario {
     Limits(Options),
     /// Asks workers to stop.
     Shutdown(Options),
+    /// Kills random workers, whose connections go through PgBouncer.
+    Pooler(Options),
+    /// Delays and resets connections, and swallows what is sent on them.
+    Network(Options),
+    /// Gives workers a wrong time of day, and has it jump.
+    Clocks(Options),
+    /// Promotes the standby, again and again.
+    Failover(Options),
     #[command(hide = true)]
     Worker(worker::Setup),
 }
@@ -136,6 +147,10 @@ fn main() -> ExitCode {
             Scenario::Zombies(options) => scenarios::zombies::run(&options, options.seed()).await,
             Scenario::Limits(options) => scenarios::limits::run(&options, options.seed()).await,
             Scenario::Shutdown(options) => scenarios::shutdown::run(&options, options.seed()).await,
+            Scenario::Pooler(options) => scenarios::pooler::run(&options, options.seed()).await,
+            Scenario::Network(options) => scenarios::network::run(&options, options.seed()).await,
+            Scenario::Clocks(options) => scenarios::clocks::run(&options, options.seed()).await,
+            Scenario::Failover(options) => scenarios::failover::run(&options, options.seed()).await,
             Scenario::Worker(_) => unreachable!("that one has returned"),
         }
     });

@@ -15,20 +15,23 @@ use crate::Options;
 use crate::books::Books;
 use crate::feed::{Feed, Load};
 use crate::fleet::{Fleet, Launch};
+use crate::lies::Clocks;
 use crate::monitor::{Allowed, Monitor};
 use crate::outside::Outside;
+use crate::roads::{Roads, Way};
 use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
 /// What one worker may open: its loops, its bodies, its callbacks, and the pool of its handle.
-const CONNECTIONS: usize = 8 + 26 + 5 + 10 + 1;
+pub(crate) const CONNECTIONS: usize = 8 + 26 + 5 + 10 + 1;
 /// The driver's own.
-const OURS: usize = 16;
+pub(crate) const OURS: usize = 16;
 /// No run takes longer, whatever was asked for.
 const LONGEST: Duration = Duration::from_hours(3);
 
 /// What a scenario asks for.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "a scenario may want any of them")]
 pub(crate) struct Setting {
     pub(crate) scenario: &'static str,
     pub(crate) items: usize,
@@ -42,6 +45,15 @@ pub(crate) struct Setting {
     /// Whether each attempt that is counted was entered, because nobody dies.
     pub(crate) exact: bool,
     pub(crate) grace: Duration,
+    /// So many items are kept waiting.
+    pub(crate) backlog: i64,
+    /// So long they have to wait, in milliseconds.
+    pub(crate) delay: (u64, u64),
+    pub(crate) way: Way,
+    /// More lines of the configuration of the server.
+    pub(crate) server: &'static [(&'static str, &'static str)],
+    /// Whether workers have clocks of their own.
+    pub(crate) clocks: bool,
 }
 
 impl Setting {
@@ -56,6 +68,11 @@ impl Setting {
             freezes: false,
             exact: false,
             grace: Duration::from_secs(10),
+            backlog: 1500,
+            delay: (0, 0),
+            way: Way::Direct,
+            server: &[],
+            clocks: false,
         }
     }
 }
@@ -68,10 +85,13 @@ pub(crate) struct Run {
     pub(crate) timeline: Timeline,
     pub(crate) server: Postgres,
     pub(crate) workpool: Workpool,
+    pub(crate) roads: Roads,
     pub(crate) outside: Outside,
     pub(crate) fleet: Fleet,
     pub(crate) verdict: Verdict,
     pub(crate) pools: Vec<String>,
+    /// The side that enqueues, on the same way as workers.
+    feeder: Workpool,
     monitor: Monitor,
     seed: u64,
     exposures: usize,
@@ -91,20 +111,16 @@ impl Run {
         let timeline = Timeline::begin(&folder)?;
         timeline.note("begin", setting.scenario, &format!("--seed {seed} in {}", folder.display()));
         let seats = options.workers;
-        let server = Postgres::start_with(
-            PostgresOptions::new()
-                .durable(true)
-                .setting("max_connections", (2 * seats * CONNECTIONS + OURS).to_string())
-                .setting("deadlock_timeout", "200ms")
-                .setting("autovacuum_naptime", "5s"),
-        )
-        .await?;
-        let workpool = Workpool::connect(&server.url()).await?;
+        let server = Postgres::start_with(configuration(&setting, seats)).await?;
+        let roads = Roads::build(setting.way, &server, seats, seed).await;
+        let workpool = Workpool::connect(roads.ours()).await?;
         workpool.db().execute(include_str!("../simulation/audit.sql")).await?;
         let pools = make_pools(&workpool, &setting.limits).await?;
+        let feeder = roads.feeder(&workpool).await?;
         let outside = Outside::open(&folder.join("witness"))?;
         let launch = Launch {
-            url: server.url(),
+            roads: (0..seats).map(|seat| roads.of(seat)).collect(),
+            clocks: setting.clocks.then(|| Clocks::new(&folder)).transpose()?,
             witness: outside.path().to_owned(),
             lease: options.lease(),
             grace: setting.grace,
@@ -115,7 +131,7 @@ impl Run {
         let idle = (!setting.freezes).then(|| options.bound(Duration::from_secs(1)));
         let connections = i64::try_from(seats * CONNECTIONS + OURS)?;
         let allowed = Allowed { connections, idle };
-        let monitor = Monitor::start(server.options(), allowed, timeline.clone());
+        let monitor = Monitor::start(roads.ours().parse()?, allowed, timeline.clone());
         let verdict = Verdict::new(folder);
         Ok(Self {
             options: options.clone(),
@@ -123,6 +139,8 @@ impl Run {
             timeline,
             server,
             workpool,
+            feeder,
+            roads,
             outside,
             fleet,
             verdict,
@@ -137,14 +155,15 @@ impl Run {
     pub(crate) fn feed(&self) -> Feed {
         let load = Load {
             items: self.setting.items,
-            backlog: 1500,
+            backlog: self.setting.backlog,
+            delay: self.setting.delay,
             ms: self.setting.ms,
             pools: self.pools.clone(),
             weights: self.setting.limits.clone(),
             until: Instant::now() + LONGEST,
         };
         // Another stream of numbers than that of the faults.
-        Feed::start(self.workpool.clone(), load, Random::of(self.seed ^ 0xfeed))
+        Feed::start(self.feeder.clone(), load, Random::of(self.seed ^ 0xfeed))
     }
 
     /// Waits until so long after the beginning. The schedule is all that this is for.
@@ -214,6 +233,20 @@ impl Run {
         }
         self.verdict.breaches.push(format!("work is left {limit:?} after the last enqueue"));
     }
+}
+
+/// How its servers are set up.
+pub(crate) fn configuration(setting: &Setting, seats: usize) -> PostgresOptions {
+    let mut options = PostgresOptions::new()
+        .durable(true)
+        .tcp(matches!(setting.way, Way::Wire | Way::Wires))
+        .setting("max_connections", (2 * seats * CONNECTIONS + OURS).to_string())
+        .setting("deadlock_timeout", "200ms")
+        .setting("autovacuum_naptime", "5s");
+    for (name, value) in setting.server {
+        options = options.setting(*name, *value);
+    }
+    options
 }
 
 async fn make_pools(workpool: &Workpool, limits: &[u32]) -> workpool::Result<Vec<String>> {

@@ -5,18 +5,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::line::Line;
+use crate::roads::connect;
 use clap::Args;
 use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
-use workpool::Workpool;
-
-use crate::line::Line;
 
 /// What it is told.
 #[derive(Debug, Args)]
 pub(crate) struct Setup {
     #[arg(long)]
     url: String,
+    /// Where to listen when the other leads through a pooler of transactions.
+    #[arg(long)]
+    listen: Option<String>,
     /// The socket of the witness.
     #[arg(long)]
     witness: PathBuf,
@@ -46,7 +48,7 @@ async fn run(setup: Setup) -> anyhow::Result<std::convert::Infallible> {
     // Before anything else: a signal that comes early must not be lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let start = async {
-        let workpool = Workpool::connect(&setup.url).await?;
+        let workpool = connect(&setup.url, setup.listen.as_deref()).await?;
         let line = Line::open(&setup.witness).await?;
         let worker = workpool
             .worker()

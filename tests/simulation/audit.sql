@@ -17,6 +17,7 @@ CREATE TABLE audit_moves (
     fence   integer NOT NULL,
     attempt integer NOT NULL,
     legal   boolean NOT NULL,
+    due     timestamptz NOT NULL,
     at      timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX audit_moves_odd ON audit_moves (seq) WHERE NOT legal;
@@ -41,7 +42,7 @@ BEGIN
         legal := NEW.worker IS NULL AND NEW.fence = 0 AND NEW.attempt = 0;
     ELSIF OLD.worker IS NULL AND NEW.worker IS NOT NULL THEN
         what := 'start';
-        legal := NEW.fence = OLD.fence + 1 AND NEW.attempt = OLD.attempt + 1;
+        legal := NEW.fence = OLD.fence + 1 AND NEW.attempt = OLD.attempt + 1 AND NEW.run_at <= clock_timestamp();
     ELSIF OLD.worker IS NOT NULL AND NEW.worker IS NULL THEN
         what := 'back';
         legal := NEW.fence = OLD.fence AND NEW.attempt IN (OLD.attempt, OLD.attempt - 1);
@@ -52,8 +53,8 @@ BEGIN
     ELSE
         RETURN NULL;
     END IF;
-    INSERT INTO audit_moves (work, what, worker, fence, attempt, legal)
-    VALUES (shown.id, what, shown.worker, shown.fence, shown.attempt, legal);
+    INSERT INTO audit_moves (work, what, worker, fence, attempt, legal, due)
+    VALUES (shown.id, what, shown.worker, shown.fence, shown.attempt, legal, shown.run_at);
     IF TG_OP <> 'DELETE' AND NEW.worker IS NOT NULL THEN
         INSERT INTO audit_running VALUES (NEW.id, NEW.pool, NEW.worker) ON CONFLICT DO NOTHING;
     ELSIF TG_OP <> 'INSERT' AND OLD.worker IS NOT NULL THEN

@@ -12,6 +12,7 @@ mod proxy;
 mod random;
 mod stage;
 mod waiting;
+mod wire;
 mod witness;
 
 pub use events::{Event, Events};
@@ -22,6 +23,7 @@ pub use proxy::{Fault, Loses, Proxy};
 pub use random::Random;
 pub use stage::Stage;
 pub use waiting::{PATIENCE, eventually, patiently};
+pub use wire::{Weather, Wire};
 pub use witness::{Inside, Witness};
 
 /// Databases and workers.

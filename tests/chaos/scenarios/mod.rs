@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub(crate) mod clocks;
 pub(crate) mod database;
+pub(crate) mod failover;
 pub(crate) mod limits;
+pub(crate) mod network;
+pub(crate) mod pooler;
 pub(crate) mod shutdown;
 pub(crate) mod storm;
 pub(crate) mod zombies;
