@@ -17,6 +17,7 @@ mod enqueue;
 mod events;
 mod failures;
 mod fences;
+mod hints;
 mod limits;
 mod pools;
 mod retries;

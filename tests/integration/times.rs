@@ -109,9 +109,11 @@ async fn of_a_time_and_a_delay_the_one_that_was_said_last_counts() {
 #[tokio::test]
 async fn a_clock_of_this_machine_that_is_wrong_changes_no_delay() {
     let stage = Stage::new().await;
-    let before = stage.clock().await;
     let hour = Duration::from_hours(1);
-    let id = read_clock::enqueue(stage.workpool(), ()).run_after(hour).await.unwrap();
+    // Whatever this machine's clock said when the call was made, lies before what counts.
+    let enqueue = read_clock::enqueue(stage.workpool(), ()).run_after(hour).into_future();
+    let before = stage.clock().await;
+    let id = enqueue.await.unwrap();
     let due = "(extract(epoch FROM run_at) * 1000000)::bigint";
     let due: i64 = stage.column(due, id).await;
     let after = stage.clock().await;

@@ -98,6 +98,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn pauses_grow_to_two_seconds_and_begin_anew_with_a_success() {
+        let mut backoff = Backoff::new("it");
+        let mut nominal = 100;
+        for _ in 0..20 {
+            let pause = backoff.failed(&"down").as_millis();
+            assert!((nominal / 2..=nominal).contains(&pause), "{pause} of {nominal}");
+            nominal = (2 * nominal).min(2000);
+        }
+        backoff.succeeded();
+        assert!(backoff.failed(&"down").as_millis() <= 100);
+    }
+
+    #[test]
     fn trouble_lasts_until_the_last_of_a_name_is_out_of_it() {
         let troubles = Arc::new(Troubles::default());
         let [mut one, mut two] = [(); 2].map(|()| Backoff::counted("it", Arc::clone(&troubles)));

@@ -133,3 +133,17 @@ async fn a_callback_is_ended_by_its_latest_attempt_only() {
     assert!(heir.finish_callback(again).await);
     assert!(!heir.finish_callback(again).await, "sent again, it finds nothing");
 }
+
+#[tokio::test]
+async fn a_callback_outlives_the_end_that_it_tells_of() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Once).await;
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    let claim = worker.claim_one(POOL, &ALL).await;
+    assert!(worker.finish(claim, End::Success).await);
+    let expire = "UPDATE workpool.finished SET expires_at = 'epoch'";
+    sqlx::query(expire).execute(workpool.db()).await.unwrap();
+    worker.prune().await;
+    assert_eq!(ends(workpool, id).await, (None, vec![0]));
+}

@@ -9,6 +9,7 @@ mod locked;
 mod recoveries;
 mod silence;
 mod slots;
+mod taking;
 
 use workpool::testing::TestDatabase;
 use workpool::{WorkId, Workpool};

@@ -49,6 +49,7 @@ async fn a_mutation_that_did_not_commit_after_all_is_found_by_the_next_sweep() {
     assert!(late.finish(claim, End::Success).await);
     assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
     assert_eq!(heir.abandoned(late.worker).await, []);
+    heir.inter(late.worker).await;
     late.roll_back().await;
     assert_eq!(heir.free_abandoned(late.worker).await, [claim]);
     assert!(workpool.status(id).await.unwrap().unwrap().is_pending());
