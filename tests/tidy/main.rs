@@ -4,6 +4,7 @@
 mod features;
 mod layers;
 mod schema;
+mod teeth;
 
 use std::fs;
 use std::path::{Path, PathBuf};
