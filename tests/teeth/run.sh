@@ -78,7 +78,7 @@ while read -r line; do
     passing[$(place_of "$caught_by")]+=" ${caught_by##* }"
 done <<<"$sorted"
 for place in "${!passing[@]}"; do
-    read -ra tests < <(tr ' ' '\n' <<<"${passing[$place]}" | sort -u | tr '\n' ' ')
+    mapfile -t tests < <(tr ' ' '\n' <<<"${passing[$place]# }" | sort -u)
     build "$place" || fault "without any patch, $place does not build"
     try "$place" "${tests[@]}" || fault "without any patch, a test of $place fails"
     grep -q "test result: ok. ${#tests[@]} passed" "$log" || fault "$place has not all of: ${tests[*]}"
