@@ -17,6 +17,8 @@ mod report;
 
 use self::report::Setup;
 
+const STACK: usize = 16 << 20;
+
 /// So much of the full size.
 fn small(scale: f64) -> Setup {
     Setup { scale, ..Setup::of_a_test(env!("CARGO_BIN_EXE_trials")) }
@@ -40,10 +42,16 @@ async fn dropped_futures_leave_no_transaction_no_connection_and_no_half_work() {
     dropped::run(&setup).await.must_hold("futures", &setup);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn data_comes_back_as_it_was_or_is_refused() {
-    let setup = small(0.1);
-    data::run(&setup).await.must_hold("data", &setup);
+/// On a stack as large as a program's own: what generates the data nests deeply.
+#[test]
+fn data_comes_back_as_it_was_or_is_refused() {
+    let run = || {
+        let setup = small(0.1);
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(2).thread_stack_size(STACK).enable_all().build();
+        runtime.unwrap().block_on(data::run(&setup)).must_hold("data", &setup);
+    };
+    std::thread::Builder::new().stack_size(STACK).spawn(run).unwrap().join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
