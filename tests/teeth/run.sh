@@ -10,28 +10,28 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/teeth CARGO_TERM_COLOR=never RUST_BACKTRACE=0
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/teeth
+export CARGO_TERM_COLOR=never RUST_BACKTRACE=0
 # Between two patches little changes.
 export CARGO_INCREMENTAL=1
 limit=180
 names=()
 while (($#)); do
     case $1 in
-    --target) CARGO_TARGET_DIR=$2 && shift 2 ;;
+    --target) CARGO_TARGET_DIR=$(realpath -m "$2") && shift 2 ;;
     --limit) limit=$2 && shift 2 ;;
     -*) printf 'unknown option %s\n' "$1" >&2 && exit 2 ;;
     *) names+=("$(basename "$1" .patch)") && shift ;;
     esac
 done
 
-scratch=$(mktemp -d)
-copy=$scratch/copy
-log=$scratch/log
-cleanup() {
-    git -C "$root" worktree remove --force "$copy" 2>"$log" || true
-    rm -rf "$scratch"
-}
+# Always the same place, so that what is built for one run serves the next one.
+copy=$CARGO_TARGET_DIR/copy
+log=$CARGO_TARGET_DIR/log
+cleanup() { git -C "$root" worktree remove --force "$copy" 2>/dev/null || true; }
 trap cleanup EXIT
+cleanup
+mkdir -p "$CARGO_TARGET_DIR"
 git -C "$root" worktree add --quiet --detach "$copy" HEAD
 cd "$copy"
 patches=tests/teeth
@@ -60,9 +60,10 @@ try() {
     timeout --kill-after=10 "$limit" cargo test --quiet --locked "${place[@]}" -- --exact "$@" >"$log" 2>&1
 }
 
+show_log() { tail -n 40 "$log" >&2; }
 fault() {
     printf '%s\n' "$1" >&2
-    tail -n 40 "$log" >&2
+    show_log
     exit 2
 }
 
@@ -107,6 +108,7 @@ while read -r line; do
         fi
     fi
     printf '%-32s | %-6s | %4d | %s\n' "$name" "$verdict" $((SECONDS - begun)) "$caught_by"
+    case $verdict in "does not"*) show_log ;; esac
     git checkout --quiet -- workpool
 done <<<"$sorted"
 printf '\n%d of %d caught in %ds\n' "$caught" "${#names[@]}" "$SECONDS"
