@@ -55,6 +55,22 @@ async fn no_more_than_max_parallelism_run_at_once() {
 }
 
 #[tokio::test]
+async fn the_end_of_one_item_makes_room_for_one() {
+    let stage = Stage::new().await;
+    let _worker = stage.start().await;
+    enqueue_narrow(&stage, 6).await;
+    for ended in 0..3 {
+        stage.gates.arrived("narrow", 2 + ended).await;
+        let_workers_look(&stage).await;
+        assert_eq!(stage.gates.arrivals("narrow"), 2 + ended, "after {ended} have ended");
+        stage.gates.admit("narrow", 1);
+    }
+    stage.gates.open("narrow");
+    all_have_ended(&stage).await;
+    assert_eq!(stage.witness.most_at_once("narrow"), 2);
+}
+
+#[tokio::test]
 async fn a_pool_that_declares_no_limit_has_ten() {
     let stage = Stage::new().await;
     let _worker = stage.start().await;
