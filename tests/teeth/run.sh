@@ -27,11 +27,12 @@ done
 
 # Always the same place, so that what is built for one run serves the next one.
 copy=$CARGO_TARGET_DIR/copy
-log=$CARGO_TARGET_DIR/log
+logs=$CARGO_TARGET_DIR/logs
+log=$logs/unpatched
 cleanup() { git -C "$root" worktree remove --force "$copy" 2>/dev/null || true; }
 trap cleanup EXIT
 cleanup
-mkdir -p "$CARGO_TARGET_DIR"
+mkdir -p "$logs"
 git -C "$root" worktree add --quiet --detach "$copy" HEAD
 cd "$copy"
 patches=tests/teeth
@@ -60,10 +61,9 @@ try() {
     timeout --kill-after=10 "$limit" cargo test --quiet --locked "${place[@]}" -- --exact "$@" >"$log" 2>&1
 }
 
-show_log() { tail -n 40 "$log" >&2; }
 fault() {
     printf '%s\n' "$1" >&2
-    show_log
+    tail -n 40 "$log" >&2
     exit 2
 }
 
@@ -92,6 +92,7 @@ while read -r line; do
     name=${line##* } caught_by=${line% *}
     place=$(place_of "$caught_by")
     begun=$SECONDS
+    log=$logs/$name
     code=0
     if ! git apply "$patches/$name.patch" 2>"$log"; then
         verdict='does not apply'
@@ -108,8 +109,8 @@ while read -r line; do
         fi
     fi
     printf '%-32s | %-6s | %4d | %s\n' "$name" "$verdict" $((SECONDS - begun)) "$caught_by"
-    case $verdict in "does not"*) show_log ;; esac
     git checkout --quiet -- workpool
 done <<<"$sorted"
 printf '\n%d of %d caught in %ds\n' "$caught" "${#names[@]}" "$SECONDS"
+printf 'what each test said is in %s\n' "$logs"
 ((caught == ${#names[@]}))
