@@ -35,10 +35,12 @@ async fn nothing_is_entered_from_a_claim_whose_commit_got_lost() {
     let line = Line::new().await;
     let worker = line.worker().await;
     enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
-    // Now it has slots, and the next that commits for it is a claim, if that is a transaction.
+    // Now it has slots, and nothing that it does for the next item needs a commit of its own.
     line.world.quiet(MENDED).await;
-    line.proxy.arm(Fault::new(Loses::Statement, "COMMIT").of("workpool"));
+    line.proxy.arm(Fault::new(Loses::Statement, "COMMIT").of("workpool").lasts());
     let item = enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
+    line.world.entered(item.id, 1).await;
+    line.proxy.disarm();
     line.world.quiet(MENDED).await;
     assert_eq!(line.attempts(&item), [1], "it was entered while it was anybody's");
     worker.shutdown().await;
