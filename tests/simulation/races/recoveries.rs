@@ -220,6 +220,7 @@ async fn a_callback_claim_under_way_when_its_worker_is_interred_is_not_lost() {
             late.commit().await;
         }
     }
+    assert!(late.claim_callbacks(&["told"]).await.is_empty(), "it is gone");
     assert_eq!(heir.claim_callbacks(&["told"]).await.len(), 1, "nobody can run it");
 }
 
