@@ -149,3 +149,28 @@ async fn cancels_of_the_same_items_in_opposite_orders_do_not_lock_one_another_ou
     let calls = count(workpool, "SELECT count(*) FROM workpool.callbacks WHERE outcome = 2").await;
     assert_eq!(calls, 200, "each is called back once");
 }
+
+#[tokio::test]
+async fn a_cancel_locks_its_items_in_order_however_they_are_named() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(enqueued(workpool, Kind::Once).await.uuid());
+    }
+    ids.sort();
+    let mut gate = Hand::new(workpool).await;
+    gate.begin().await;
+    let lock = "SELECT id FROM workpool.work WHERE id = $1 FOR UPDATE NOWAIT";
+    sqlx::query(lock).bind(ids[0]).execute(&mut gate.conn).await.unwrap();
+    let mut late = Hand::new(workpool).await;
+    let backend = late.backend();
+    let cancel = sqlx::query(late.sql("cancel")).bind([ids[1], ids[0]]).bind("workpool_workpool");
+    let meanwhile = async {
+        let free = sqlx::query(lock).bind(ids[1]).execute(workpool.db()).await;
+        free.expect("it waits for the first, and holds nothing meanwhile");
+        gate.commit().await;
+    };
+    let canceled = in_order(backend, cancel.fetch_all(&mut late.conn), meanwhile).await;
+    assert_eq!(canceled.unwrap().len(), 2);
+}
