@@ -35,8 +35,10 @@ async fn nothing_is_entered_from_a_claim_whose_commit_got_lost() {
     let line = Line::new().await;
     let worker = line.worker().await;
     enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
-    // Now it has slots, and nothing that it does for the next item needs a commit of its own.
     line.world.quiet(MENDED).await;
+    // Now it has slots, and nothing that it does for the next item needs a commit of its own.
+    let rests = "SELECT count(*) FROM workpool.slots WHERE granted > 0 AND asleep";
+    within(MENDED, "it rests", async || line.world.count(rests).await == 1).await;
     line.proxy.arm(Fault::new(Loses::Statement, "COMMIT").of("workpool").lasts());
     let item = enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
     line.world.entered(item.id, 1).await;
