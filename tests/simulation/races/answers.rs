@@ -31,25 +31,6 @@ async fn nothing_is_entered_from_a_claim_whose_answer_was_lost_and_it_does_not_c
 }
 
 #[tokio::test]
-async fn nothing_is_entered_from_a_claim_whose_commit_got_lost() {
-    let line = Line::new().await;
-    let worker = line.worker().await;
-    enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
-    line.world.quiet(MENDED).await;
-    // Now it has slots, and nothing that it does for the next item needs a commit of its own.
-    let rests = "SELECT count(*) FROM workpool.slots WHERE granted > 0 AND asleep";
-    within(MENDED, "it rests", async || line.world.count(rests).await == 1).await;
-    line.proxy.arm(Fault::new(Loses::Statement, "COMMIT").of("workpool").lasts());
-    let item = enqueue_one(line.world.workpool(), Kind::Again, How::Takes(1)).await;
-    line.world.entered(item.id, 1).await;
-    line.proxy.disarm();
-    line.world.quiet(MENDED).await;
-    assert_eq!(line.attempts(&item), [1], "it was entered while it was anybody's");
-    worker.shutdown().await;
-    audit::nobody_is_left(&line.world).await;
-}
-
-#[tokio::test]
 async fn an_enqueue_whose_answer_was_lost_is_stored_once_and_says_so() {
     let line = Line::new().await;
     for loses in [Loses::Answer, Loses::Statement] {
