@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use sqlx::Executor;
 use tokio::time::sleep;
 use workpool::Workpool;
 use workpool::testing::{Postgres, PostgresOptions, Stop};
+use workpool_tests::{Weather, Wire};
 
 use crate::audit;
 use crate::load::{self, Random};
@@ -80,4 +82,34 @@ async fn all_workers_and_the_server_dying_at_once_lose_nothing() {
     heir.terminate().await;
     println!("{:?}", audit::check(&world, &items).await);
     audit::nobody_is_left(&world).await;
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_although_the_network_is_slow_to_connect() {
+    // A round trip is within a quarter of the lease; two are beyond it, and within a half.
+    const SLOW: Weather = Weather { latency: (140, 140), resets: 0 };
+    const LEASE: Duration = Duration::from_secs(2);
+    // Neither what a life begins with nor what was sent before the cut.
+    const RENEWED: &str = "SELECT count(*) FROM workpool.workers, cut
+        WHERE expires_at - interval '2.2 s' > greatest(started_at, cut.at)";
+    let server = Postgres::start_with(PostgresOptions::new().tcp(true)).await.unwrap();
+    let near = Workpool::connect(&server.url()).await.unwrap();
+    let port = server.options().get_port();
+    let wire = Wire::to(port, Random::of(0)).await;
+    let url = server.url().replace(&format!(":{port}/"), &format!(":{}/", wire.port()));
+    let far = Workpool::connect(&url).await.unwrap();
+    let world = World::of(near, server.url()).await;
+    let worker = far.worker().state(world.witness()).lease(LEASE).heartbeat(LEASE / 4);
+    let worker = worker.start().await.unwrap();
+    wire.weather(SLOW);
+    wire.lead_to(port);
+    world
+        .workpool()
+        .db()
+        .execute("CREATE TABLE cut AS SELECT clock_timestamp() AS at")
+        .await
+        .unwrap();
+    eventually("its lease is renewed", async || world.count(RENEWED).await > 0).await;
+    wire.weather(Weather::default());
+    worker.shutdown().await;
 }

@@ -66,6 +66,7 @@ async fn renew(
     conn: &mut Option<PgConnection>,
 ) -> SqlResult<bool> {
     let lease = shared.settings.lease;
+    let connected = conn.is_some();
     let run = async {
         let open = match conn {
             Some(open) => open,
@@ -80,8 +81,10 @@ async fn renew(
         }
         Ok(alive)
     };
-    // A renewal without an answer is given up, with its connection, in time for another one.
-    let bound = (lease / 4).max(Duration::from_millis(100));
+    // A renewal without an answer is given up, with its connection, in time for another one. To
+    // connect takes several round trips: where the network is slow, a quarter would never do.
+    let bound = lease / if connected { 4 } else { 2 };
+    let bound = bound.max(Duration::from_millis(100));
     let late = || sqlx::Error::Protocol("no answer to a heartbeat in time".into());
     let answer = timeout(bound, run).await.unwrap_or_else(|_| Err(late()));
     if answer.is_err()
