@@ -91,9 +91,10 @@ impl Feeder {
     }
 
     async fn waiting(&self) -> Result<i64, sqlx::Error> {
-        // In a transaction: a pooler may give its preparation and its execution to two servers.
+        // In a transaction and without a name: a pooler may give each statement to another server.
         let mut tx = self.workpool.db().begin().await?;
-        sqlx::query_scalar("SELECT count(*) FROM workpool.work").fetch_one(&mut *tx).await
+        let count = sqlx::query_scalar("SELECT count(*) FROM workpool.work").persistent(false);
+        count.fetch_one(&mut *tx).await
     }
 
     async fn more(&mut self) {

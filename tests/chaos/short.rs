@@ -42,3 +42,13 @@ fn limits_hold_while_they_change() {
 fn shutdowns_lose_nothing_and_leave_nothing() {
     passes("shutdown --workers 3 --items 1000 --faults 15");
 }
+
+#[test]
+fn a_bad_network_loses_nothing_and_doubles_nothing() {
+    passes("network --workers 3 --items 200 --faults 1");
+}
+
+#[test]
+fn a_failover_loses_nothing_and_doubles_nothing() {
+    passes("failover --workers 3 --items 300 --faults 1");
+}

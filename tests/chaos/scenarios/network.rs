@@ -22,8 +22,8 @@ const HOLES: usize = 120;
 const LONG: u32 = 3;
 /// Some have to be left to take over.
 const CLEAR: usize = 2;
-/// Expiries without a black hole that are allowed in so many heartbeats.
-const PER: u64 = 10_000;
+/// In so many heartbeats one expiry without a black hole is allowed.
+const PER: usize = 10_000;
 /// Within which a worker starts something when it is back.
 const BACK: Duration = Duration::from_secs(10);
 
@@ -74,10 +74,11 @@ pub(crate) async fn run(options: &Options, seed: u64) -> anyhow::Result<bool> {
     .await?;
     let pids: Vec<_> = (0..options.workers).map(|seat| run.fleet.pid(seat)).collect();
     let (lease, back) = (options.lease(), options.bound(BACK));
+    let falsely = options.scaled(usize::try_from(heartbeats)?.div_ceil(PER));
     let check = |books: &Books, verdict: &mut Verdict| {
         verdict.fact("resets", resets);
         verdict.fact("heartbeats", heartbeats);
-        check_expiries(&spans, &pids, lease, heartbeats.unsigned_abs(), books, verdict);
+        check_expiries(&spans, &pids, lease, falsely, books, verdict);
         check_returns(&spans, &pids, back, books, verdict);
     };
     Ok(run.end_with(feed, check).await)
@@ -142,7 +143,7 @@ fn check_expiries(
     spans: &[Span],
     pids: &[u32],
     lease: Duration,
-    heartbeats: u64,
+    allowed: usize,
     books: &Books,
     verdict: &mut Verdict,
 ) {
@@ -155,10 +156,10 @@ fn check_expiries(
         let cut_off = spans.iter().any(|span| {
             Some(&pids[span.seat]) == pid && span.from <= at && at.since(span.until) < lease * 2
         });
-        falsely += u64::from(!cut_off);
+        falsely += usize::from(!cut_off);
     }
-    if falsely * PER > heartbeats.max(PER) {
-        verdict.breaches.push(format!("{falsely} false expiries in {heartbeats} heartbeats"));
+    if falsely > allowed {
+        verdict.breaches.push(format!("{falsely} false expiries where {allowed} are allowed"));
     }
     verdict.fact("expiries", lost);
     verdict.fact("false_expiries", falsely);
