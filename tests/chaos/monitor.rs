@@ -14,7 +14,7 @@ use crate::timeline::Timeline;
 
 const PAUSE: Duration = Duration::from_millis(500);
 /// What a process has allocated by then is no leak; and growth is judged after so much more.
-const WARM: Duration = Duration::from_secs(30);
+const WARM: Duration = Duration::from_mins(1);
 const LONG: Duration = Duration::from_mins(1);
 
 /// What is allowed.

@@ -24,7 +24,7 @@ use crate::scenarios::percentiles;
 
 /// More are only counted.
 const SHOWN: usize = 20;
-/// Percent by which a process may grow after its first half minute.
+/// Percent by which a process may grow after its first minute.
 const GROWTH: u64 = 10;
 
 /// The verdict of a run.
