@@ -28,6 +28,7 @@ pub struct Workpool {
 }
 
 struct Inner {
+    db: PgPool,
     link: Link,
     /// Where notifications are listened to; none: nowhere.
     listen: Option<Arc<PgConnectOptions>>,
@@ -41,14 +42,15 @@ impl Workpool {
         store: Store,
         listen: Option<Arc<PgConnectOptions>>,
     ) -> Self {
-        let link = Link::new(db, store.is_pooled().then(|| BEGIN.into_sql_str()), None);
-        Self { inner: Arc::new(Inner { link, listen, store, hub: Arc::new(Hub::default()) }) }
+        let begin = store.is_pooled().then(|| BEGIN.into_sql_str());
+        let link = Link::of_app(db.clone(), begin);
+        Self { inner: Arc::new(Inner { db, link, listen, store, hub: Arc::new(Hub::default()) }) }
     }
 
     /// The pool of connections that this handle uses.
     #[must_use]
     pub fn db(&self) -> &PgPool {
-        self.inner.link.db()
+        &self.inner.db
     }
 
     /// The schema that holds the tables.

@@ -11,25 +11,50 @@ use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::{Connection, Postgres, SqlStr, Transaction};
 use tokio::time::timeout;
 
+use super::stock::{Stock, Taken};
 use super::{BEGIN, SqlResult, Store, lost_connection};
+
+/// Where connections come from.
+#[derive(Debug, Clone)]
+enum Source {
+    /// The application's pool, whose settings and hooks are its own.
+    App(PgPool),
+    Own(Stock),
+}
 
 /// The connections for one purpose. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
-    db: PgPool,
+    source: Source,
     /// How the transaction of an operation begins, when it needs one.
     begin: Option<SqlStr>,
     deadline: Option<Duration>,
 }
 
 impl Link {
-    /// Each operation in a transaction that begins so, or, without a pooler, as it is.
-    pub(crate) const fn new(db: PgPool, begin: Option<SqlStr>, deadline: Option<Duration>) -> Self {
-        Self { db, begin, deadline }
+    /// Connections of the application's, as long as an operation takes. Each operation in a
+    /// transaction that begins so, or, without a pooler, as it is.
+    pub(crate) const fn of_app(db: PgPool, begin: Option<SqlStr>) -> Self {
+        Self { source: Source::App(db), begin, deadline: None }
     }
 
-    pub(crate) const fn db(&self) -> &PgPool {
-        &self.db
+    /// Connections of a worker's own, with a deadline for each operation.
+    pub(crate) const fn own(stock: Stock, begin: Option<SqlStr>, deadline: Duration) -> Self {
+        Self { source: Source::Own(stock), begin, deadline: Some(deadline) }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        match &self.source {
+            Source::App(db) => db.is_closed(),
+            Source::Own(stock) => stock.is_closed(),
+        }
+    }
+
+    /// Closes a worker's own, but waits for none that somebody does not give back.
+    pub(crate) async fn close(&self, patience: Duration) {
+        if let Source::Own(stock) = &self.source {
+            stock.close(patience).await;
+        }
     }
 
     /// Runs one operation. Through a pooler it is committed with its success and rolled back with
@@ -55,7 +80,11 @@ impl Link {
     ///
     /// [`in_time`]: Self::in_time
     pub(crate) async fn hold(&self) -> SqlResult<Held> {
-        Ok(Held { conn: Some(self.db.acquire().await?), over: false })
+        let conn = match &self.source {
+            Source::App(db) => Conn::App(db.acquire().await?),
+            Source::Own(stock) => Conn::Own(stock.take().await?),
+        };
+        Ok(Held { conn: Some(conn), over: false })
     }
 
     /// Bounds one step of what is done with a connection of this link.
@@ -68,16 +97,24 @@ impl Link {
     }
 }
 
+enum Conn {
+    App(PoolConnection<Postgres>),
+    Own(Taken),
+}
+
 /// A connection while an operation runs on it. Closed unless that has come to a good end, also when
 /// its future is dropped half-way.
 pub(crate) struct Held {
-    conn: Option<PoolConnection<Postgres>>,
+    conn: Option<Conn>,
     over: bool,
 }
 
 impl Held {
     pub(crate) fn conn(&mut self) -> &mut PgConnection {
-        self.conn.as_deref_mut().expect("it is there until it is dropped")
+        match self.conn.as_mut().expect("it is there until it is dropped") {
+            Conn::App(conn) => conn,
+            Conn::Own(taken) => taken.conn(),
+        }
     }
 
     /// Nothing is left on it that the next one would meet.
@@ -88,8 +125,11 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(conn) = self.conn.take_if(|_| !self.over) {
-            drop(conn.detach());
+        match (self.conn.take(), self.over) {
+            (Some(Conn::Own(taken)), true) => taken.keep(),
+            (Some(Conn::App(conn)), false) => drop(conn.detach()),
+            // The application's goes back to its pool; our own is closed.
+            (Some(Conn::App(_)), true) | (Some(Conn::Own(_)), false) | (None, _) => {}
         }
     }
 }

@@ -18,6 +18,7 @@ mod slots;
 mod sqlstate;
 mod statements;
 mod stats;
+mod stock;
 mod time;
 
 use std::sync::Arc;
@@ -47,6 +48,7 @@ pub(crate) use statements::begin_with_settings;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;
 pub(crate) use stats::{Counters, PoolCounts};
+pub(crate) use stock::{Chosen, Stock};
 pub(crate) use time::Timestamp;
 
 /// The error of a statement.

@@ -73,7 +73,7 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
                 }
                 Err(error) => error,
             };
-            if shared.connections.ending.db().is_closed() {
+            if shared.connections.ending.is_closed() {
                 // The worker has ended; recovery does the rest.
                 return Vec::new();
             }

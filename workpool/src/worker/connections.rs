@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{SqlSafeStr, SqlStr};
-use tokio::time::timeout;
 
 use super::permits::BESIDE;
 use super::settings::Settings;
 use crate::handle::Workpool;
-use crate::store::{BEGIN, BEGIN_READING, Link, SqlResult, begin_with_settings};
+use crate::store::{BEGIN, BEGIN_READING, Chosen, Link, Stock, begin_with_settings};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl Connections {
     /// Closes all of them, but waits for none that somebody does not give back.
     pub(crate) async fn close(&self, patience: Duration) {
         for link in [&self.control, &self.ending, &self.bodies, &self.callbacks] {
-            let _ = timeout(patience, link.db().close()).await;
+            link.close(patience).await;
         }
     }
 }
@@ -87,24 +86,14 @@ fn link(workpool: &Workpool, settings: &Settings, name: &str, purpose: Purpose, 
         Purpose::Control | Purpose::Ending => control_settings(settings, purpose),
         Purpose::Bodies => body_settings(settings),
     };
-    let pool = PgPoolOptions::new()
-        .max_connections(size)
-        .acquire_timeout(Duration::from_secs(10))
-        .test_before_acquire(false);
-    let options = options(workpool, name);
-    let deadline = Some(settings.deadline());
+    let (options, deadline) = (options(workpool, name), settings.deadline());
     if workpool.store().is_pooled() {
+        // What a connection is told is forgotten with its transaction.
         let begin = begin_with_settings(BEGIN, &chosen, "");
-        return Link::new(pool.connect_lazy_with(options), Some(begin), deadline);
+        return Link::own(Stock::new(options, size, Vec::new()), Some(begin), deadline);
     }
-    let set_up = pool.after_connect(move |conn, _| {
-        let chosen = chosen.clone();
-        Box::pin(async move { set_up(conn, &chosen).await })
-    });
-    Link::new(set_up.connect_lazy_with(options), None, deadline)
+    Link::own(Stock::new(options, size, chosen), None, deadline)
 }
-
-type Chosen = Vec<(&'static str, String)>;
 
 /// What our statements rely on, whatever the defaults of the database are.
 fn control_settings(settings: &Settings, purpose: Purpose) -> Chosen {
@@ -142,14 +131,4 @@ fn common_settings(idle: Duration) -> Chosen {
         ("tcp_keepalives_interval", "5".into()),
         ("tcp_keepalives_count", "3".into()),
     ]
-}
-
-async fn set_up(conn: &mut PgConnection, settings: &Chosen) -> SqlResult<()> {
-    let (names, values): (Vec<_>, Vec<_>) = settings.iter().cloned().unzip();
-    sqlx::query("SELECT set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)")
-        .bind(names)
-        .bind(values)
-        .execute(conn)
-        .await
-        .map(drop)
 }

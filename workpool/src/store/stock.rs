@@ -1,0 +1,136 @@
+//! Connections of a worker's own, opened when they are needed and kept for the next operation.
+//!
+//! The pool of sqlx asks the server of every connection that comes back whether it is alive. That
+//! is a round trip for each operation, which costs more than many an operation itself; here it is
+//! the next operation that finds out, and everything that runs on these can be sent again.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::SqlResult;
+
+/// How long to wait for a place and a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A server keeps memory for what a connection has seen: each is replaced now and then.
+const LIFETIME: Duration = Duration::from_mins(30);
+
+/// What a connection is told when it is opened: names and values of settings.
+pub(crate) type Chosen = Vec<(&'static str, String)>;
+
+/// A bounded number of connections. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Stock(Arc<Inner>);
+
+struct Inner {
+    options: PgConnectOptions,
+    chosen: Chosen,
+    size: u32,
+    places: Arc<Semaphore>,
+    idle: Mutex<Vec<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    conn: PgConnection,
+    since: Instant,
+}
+
+impl Stock {
+    pub(crate) fn new(options: PgConnectOptions, size: u32, chosen: Chosen) -> Self {
+        let places = Arc::new(Semaphore::new(size as usize));
+        Self(Arc::new(Inner { options, chosen, size, places, idle: Mutex::default() }))
+    }
+
+    /// The connection that was used last, or a new one.
+    pub(super) async fn take(&self) -> SqlResult<Taken> {
+        timeout(PATIENCE, self.place_and_connection())
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    async fn place_and_connection(&self) -> SqlResult<Taken> {
+        let place = Arc::clone(&self.0.places).acquire_owned().await;
+        let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+        let kept = self.idle().pop().filter(|open| open.since.elapsed() < LIFETIME);
+        let open = match kept {
+            Some(open) => open,
+            None => Open { conn: self.connect().await?, since: Instant::now() },
+        };
+        Ok(Taken { stock: self.clone(), open: Some(open), _place: place })
+    }
+
+    async fn connect(&self) -> SqlResult<PgConnection> {
+        let mut conn = PgConnection::connect_with(&self.0.options).await?;
+        if !self.0.chosen.is_empty() {
+            let (names, values): (Vec<_>, Vec<_>) = self.0.chosen.iter().cloned().unzip();
+            sqlx::query("SELECT set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)")
+                .persistent(false)
+                .bind(names)
+                .bind(values)
+                .execute(&mut conn)
+                .await?;
+        }
+        Ok(conn)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Open>> {
+        self.0.idle.lock().expect("no code panics with this lock")
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.places.is_closed()
+    }
+
+    /// Lets those in use come to their end, but waits no longer than `patience` for them, and lets
+    /// no new one begin.
+    pub(crate) async fn close(&self, patience: Duration) {
+        let _ = timeout(patience, self.0.places.acquire_many(self.0.size)).await;
+        self.0.places.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for open in idle {
+            let _ = timeout(patience, open.conn.close()).await;
+        }
+    }
+}
+
+impl fmt::Debug for Stock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stock").field("size", &self.0.size).finish_non_exhaustive()
+    }
+}
+
+/// A connection in use, with its place. Closed when it is dropped without having been kept.
+pub(super) struct Taken {
+    stock: Stock,
+    open: Option<Open>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Taken {
+    pub(super) fn conn(&mut self) -> &mut PgConnection {
+        &mut self.open.as_mut().expect("it is there until it is dropped").conn
+    }
+
+    /// Puts it back for the next operation.
+    pub(super) fn keep(mut self) {
+        if !self.stock.is_closed() {
+            let open = self.open.take();
+            self.stock.idle().extend(open);
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.open.take().is_some() {
+            // What broke this one may have broken all: none of the others is worth a failure more.
+            self.stock.idle().clear();
+        }
+    }
+}
