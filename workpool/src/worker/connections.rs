@@ -110,6 +110,8 @@ fn control_settings(settings: &Settings, purpose: Purpose) -> Chosen {
         // Their tables are often larger than the planner knows; our statements go by their indexes.
         ("enable_seqscan", "off".into()),
         ("enable_bitmapscan", "off".into()),
+        // One plan for good: what they go by does not depend on the values.
+        ("plan_cache_mode", "force_generic_plan".into()),
         // With scans off, a small table without an index seems so costly that it would be compiled.
         ("jit", "off".into()),
     ];
