@@ -28,4 +28,5 @@ mod state;
 mod status;
 mod testing;
 mod times;
+mod together;
 mod transactions;

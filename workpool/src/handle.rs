@@ -10,6 +10,7 @@ use sqlx::{PgPool, SqlSafeStr};
 use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
+use crate::lane::Lanes;
 use crate::store::{BEGIN, Link, Store, conflicts};
 
 /// A handle on the work in one schema of one database. Cheap to clone; all clones share their
@@ -34,6 +35,7 @@ struct Inner {
     listen: Option<Arc<PgConnectOptions>>,
     store: Store,
     hub: Arc<Hub>,
+    lanes: Lanes,
 }
 
 impl Workpool {
@@ -44,7 +46,16 @@ impl Workpool {
     ) -> Self {
         let begin = store.is_pooled().then(|| BEGIN.into_sql_str());
         let link = Link::of_app(db.clone(), begin);
-        Self { inner: Arc::new(Inner { db, link, listen, store, hub: Arc::new(Hub::default()) }) }
+        Self {
+            inner: Arc::new(Inner {
+                db,
+                link,
+                listen,
+                store,
+                hub: Arc::new(Hub::default()),
+                lanes: Lanes::default(),
+            }),
+        }
     }
 
     /// The pool of connections that this handle uses.
@@ -65,6 +76,14 @@ impl Workpool {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.inner.hub
+    }
+
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.inner.lanes
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.inner.link
     }
 
     /// Runs one operation on a connection of the handle.

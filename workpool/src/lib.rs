@@ -77,6 +77,7 @@ mod finite;
 mod function;
 mod handle;
 mod hub;
+mod lane;
 mod listener;
 mod monitor;
 mod payload;
@@ -90,6 +91,7 @@ mod telemetry;
 pub mod testing;
 mod work;
 mod worker;
+mod writer;
 
 pub use cancel::{CancelAll, CanceledAll, ParkedCallback};
 pub use connect::Builder;

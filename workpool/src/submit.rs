@@ -13,8 +13,10 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
+use crate::lane::Answer;
 use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection};
 use crate::telemetry;
+use crate::writer;
 
 /// Something to enqueue with: a [`Workpool`], a [`Within`], an [`ActionCtx`](crate::ActionCtx) or
 /// a [`MutationCtx`](crate::MutationCtx). Sealed.
@@ -70,8 +72,8 @@ impl Workpool {
 }
 
 /// The most rows, and about the most bytes, of one statement.
-const CHUNK_ROWS: usize = 1000;
-const CHUNK_BYTES: usize = 4 << 20;
+pub(crate) const CHUNK_ROWS: usize = 1000;
+pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
 /// Writes items of one pool on a connection, statement by statement.
 pub(crate) async fn write(
@@ -84,7 +86,7 @@ pub(crate) async fn write(
     while let Some(first) = rest.first() {
         let mut bytes = 0;
         let fits = rest.iter().take(CHUNK_ROWS).take_while(|item| {
-            bytes += item.args.len() + item.context.as_ref().map_or(0, String::len);
+            bytes += item.bytes();
             bytes <= CHUNK_BYTES
         });
         let (chunk, after) = rest.split_at(fits.count().max(1));
@@ -112,24 +114,24 @@ impl EnqueueContext for Within<'_> {
 }
 
 impl EnqueueContext for Workpool {
-    fn submit(&self, Submission(items): Submission) -> BoxFuture<'_, Result<()>> {
+    fn submit(&self, Submission(mut items): Submission) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let pool = items[0].pool.clone();
-            let ready = self.hub().is_ready(&pool);
-            let written = match self.write_one(&items, !ready).await {
-                Err(lost) => {
-                    // Several statements in a transaction: a future dropped half-way would leave the
-                    // connection inside it, so it runs in a task of its own.
-                    let this = self.clone();
-                    let run = async move { this.write_confirmed(&items, !ready, lost).await };
-                    tokio::spawn(run).await.expect("writing rows does not panic")
+            let mut lost = None;
+            if items.len() == 1 && !items[0].given_id {
+                match writer::write_together(self, items.remove(0)).await {
+                    Answer::Written => return Ok(()),
+                    Answer::Failed(error) => return Err(error),
+                    Answer::Alone(item, error) => {
+                        items.push(*item);
+                        lost = error;
+                    }
                 }
-                Ok(written) => written,
-            };
-            if written.is_ok() && ready {
-                self.hub().send(Hint::Work(pool.into()));
             }
-            written
+            // Several statements in a transaction: a future dropped half-way would leave the
+            // connection inside it, so it runs in a task of its own.
+            let this = self.clone();
+            let run = async move { this.write_confirmed(&items, lost).await };
+            tokio::spawn(run).await.expect("writing rows does not panic")
         })
     }
 }
@@ -154,30 +156,19 @@ const RESENDS: u32 = 5;
 const RESEND_PAUSE: Duration = Duration::from_millis(100);
 
 impl Workpool {
-    /// Writes what is one statement. An error: it is not, or its answer was lost.
-    async fn write_one(
-        &self,
-        items: &[NewWork],
-        notify: bool,
-    ) -> Result<Result<()>, Option<sqlx::Error>> {
-        if items.len() != 1 || items[0].given_id {
-            return Err(None);
-        }
-        let store = self.store();
-        let written = async |conn: &mut PgConnection| {
-            failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
-            write(store, conn, items, notify).await?;
-            Ok(failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?)
-        };
-        match self.run(written).await {
-            Err(Error::Database(error)) if is_transient(&error) => Err(Some(error)),
-            answer => Ok(answer),
-        }
-    }
-
     /// Writes in a transaction of its own. When an answer was lost it sends again: the ids are the
     /// same, so what was stored the first time is not stored twice.
-    async fn write_confirmed(
+    async fn write_confirmed(&self, items: &[NewWork], lost: Option<sqlx::Error>) -> Result<()> {
+        let pool = items[0].pool.as_str();
+        let ready = self.hub().is_ready(pool);
+        self.write_surely(items, !ready, lost).await?;
+        if ready {
+            self.hub().send(Hint::Work(pool.into()));
+        }
+        Ok(())
+    }
+
+    async fn write_surely(
         &self,
         items: &[NewWork],
         notify: bool,

@@ -28,6 +28,13 @@ pub(crate) struct NewWork {
     pub(crate) args: String,
 }
 
+impl NewWork {
+    /// About its size.
+    pub(crate) fn bytes(&self) -> usize {
+        self.args.len() + self.context.as_ref().map_or(0, String::len)
+    }
+}
+
 /// How long the end is kept, in milliseconds; none: for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ttl {

@@ -64,6 +64,32 @@ impl Link {
         operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut held = self.hold().await?;
+        self.on(&mut held, operation).await
+    }
+
+    /// The same on a connection that the caller keeps for the next operation.
+    pub(crate) async fn run_on<T, E: From<sqlx::Error>>(
+        &self,
+        held: &mut Option<Held>,
+        operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut mine = match held.take() {
+            Some(mine) => mine,
+            None => self.hold().await?,
+        };
+        mine.over = false;
+        let answer = self.on(&mut mine, operation).await;
+        if answer.is_ok() {
+            *held = Some(mine);
+        }
+        answer
+    }
+
+    async fn on<T, E: From<sqlx::Error>>(
+        &self,
+        held: &mut Held,
+        operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
         let run = operate(held.conn(), self.begin.as_ref(), operation);
         let answer = match self.deadline {
             Some(deadline) => timeout(deadline, run).await.unwrap_or_else(|_| Err(late().into())),

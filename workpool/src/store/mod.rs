@@ -37,7 +37,7 @@ pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, LeaseRow, Registration};
-pub(crate) use link::{Link, operate};
+pub(crate) use link::{Held, Link, operate};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{

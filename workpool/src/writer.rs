@@ -1,0 +1,114 @@
+//! Writes enqueues that have no transaction of the caller's: those of one pool that come while
+//! others are being written go together, in one statement and one commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::error::{Error, Result};
+use crate::failpoint;
+use crate::handle::Workpool;
+use crate::hub::Hint;
+use crate::lane::{Answer, Waiting};
+use crate::store::{Held, NewWork, is_transient};
+use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, write};
+
+/// How long a connection is kept for what may come next: to get one anew costs round trips.
+const LINGER: Duration = Duration::from_millis(100);
+/// Of fewer connections none is kept from the application.
+const SPARE: u32 = 4;
+
+/// Writes one item together with what else comes. It is written also when this is dropped.
+pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer {
+    let (id, pool) = (item.id, item.pool.clone());
+    let (answer, answered) = oneshot::channel();
+    if workpool.lanes().push(Waiting { item, answer }) {
+        tokio::spawn(Writer { workpool: workpool.clone(), pool }.run());
+    }
+    answered.await.unwrap_or_else(|_| {
+        // The runtime that the writer ran on has ended.
+        let ended = std::io::Error::other("the runtime that wrote it was shut down");
+        Answer::Failed(Error::Unconfirmed { id, source: sqlx::Error::Io(ended) })
+    })
+}
+
+/// Writes what comes to one lane, until nothing does.
+struct Writer {
+    workpool: Workpool,
+    pool: String,
+}
+
+impl Drop for Writer {
+    /// It may be cut off with its runtime: others must not wait for it.
+    fn drop(&mut self) {
+        self.workpool.lanes().abandon(&self.pool);
+    }
+}
+
+impl Writer {
+    async fn run(self) {
+        let mut held = None;
+        loop {
+            let batch = self.workpool.lanes().take(&self.pool, CHUNK_ROWS, CHUNK_BYTES);
+            if !batch.is_empty() {
+                self.write(&mut held, batch).await;
+            } else if held.is_none() || !self.more_comes().await {
+                held = None;
+                if self.workpool.lanes().close(&self.pool) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits a little, unless the connection may be missed elsewhere.
+    async fn more_comes(&self) -> bool {
+        let lanes = self.workpool.lanes();
+        let spare = self.workpool.db().options().get_max_connections() >= SPARE;
+        let (true, Some(arrived)) = (spare, lanes.arrived(&self.pool)) else { return false };
+        let Some(_linger) = lanes.linger() else { return false };
+        timeout(LINGER, arrived.notified()).await.is_ok()
+    }
+
+    async fn write(&self, held: &mut Option<Held>, batch: Vec<Waiting>) {
+        let (items, waiting): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|one| (one.item, one.answer)).unzip();
+        // Whoever has given up waiting is fine.
+        match self.statement(held, &items).await {
+            Ok(()) => waiting.into_iter().for_each(|one| drop(one.send(Answer::Written))),
+            Err(Error::Database(error)) if is_transient(&error) => {
+                let shared = Arc::new(error);
+                for (item, one) in items.into_iter().zip(waiting) {
+                    let lost = sqlx::Error::Io(std::io::Error::other(Arc::clone(&shared)));
+                    let _ = one.send(Answer::Alone(Box::new(item), Some(lost)));
+                }
+            }
+            Err(error) => {
+                let mut refused = (items.len() == 1).then_some(error);
+                for (item, one) in items.into_iter().zip(waiting) {
+                    // Of several one is refused: the others must not be.
+                    let alone = || Answer::Alone(Box::new(item), None);
+                    let _ = one.send(refused.take().map_or_else(alone, Answer::Failed));
+                }
+            }
+        }
+    }
+
+    async fn statement(&self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
+        let (store, hub) = (self.workpool.store(), self.workpool.hub());
+        let ready = hub.is_ready(&self.pool);
+        let written = async |conn: &mut PgConnection| -> Result<()> {
+            failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
+            write(store, conn, items, !ready).await?;
+            Ok(failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?)
+        };
+        self.workpool.link().run_on(held, written).await?;
+        if ready {
+            hub.send(Hint::Work(self.pool.as_str().into()));
+        }
+        Ok(())
+    }
+}
