@@ -11,6 +11,9 @@ use crate::store::{Ask, Due, Grant, PoolSync, Timestamp};
 
 /// The most items of one claim.
 const BATCH: i64 = 1000;
+/// From so many slots on a claim takes half of them at most: while the ends of one half are
+/// written, the other runs or is claimed.
+const HALVES: i64 = 16;
 /// So many successful claims in `BUSY_WINDOW` make a pool busy: it is polled every `BUSY_POLL`,
 /// and whoever enqueues need not notify, until `QUIET` empty claims in a row.
 const BUSY: usize = 20;
@@ -189,7 +192,8 @@ impl PoolState {
 
     /// How many items to ask for.
     pub(crate) fn claimable(&self, now: Instant) -> i64 {
-        if self.is_due(now) { self.usable().clamp(0, BATCH) } else { 0 }
+        let most = if self.granted < HALVES { BATCH } else { (self.granted / 2).min(BATCH) };
+        if self.is_due(now) { self.usable().clamp(0, most) } else { 0 }
     }
 
     /// The part of a claim that is about this pool.
