@@ -14,7 +14,6 @@ use crate::options::Config;
 use crate::tally::Tally;
 
 workpool::pool!(pub(crate) LOAD = Pool::new("load").max_parallelism(100));
-workpool::pool!(pub(crate) OCCUPIED = Pool::new("occupied").max_parallelism(1));
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Item {
@@ -46,7 +45,7 @@ pub(crate) async fn called(ctx: &mut MutationCtx<'_>, _done: Completion<i64, Don
 }
 
 /// Takes a slot until it is canceled.
-#[action(pool = OCCUPIED)]
+#[action(pool = LOAD)]
 pub(crate) async fn stay(ctx: &ActionCtx) -> Result<()> {
     ctx.state::<Arc<Tally>>().ran(0);
     ctx.canceled().await;

@@ -24,6 +24,7 @@ pub(crate) async fn run(place: &mut Place, options: &Options) -> Result<Value> {
     let tally = Tally::expecting(0);
     let worker = drain::worker(place, options, &tally).start().await?;
     sleep(SETTLE).await;
+    let since = tally.clock().now_us();
     let before = Cost::read(&mut place.observer).await?;
     sleep(Duration::from_secs(options.secs)).await;
     let cost = Cost::read(&mut place.observer).await?.since(&before);
@@ -34,6 +35,7 @@ pub(crate) async fn run(place: &mut Place, options: &Options) -> Result<Value> {
     let percent = |us: Option<u64>| us.map(|us| per_s(us) / 10_000.0);
     Ok(json!({
         "pools": options.pools,
+        "since_unix": Duration::from_micros(since).as_secs_f64(),
         // One of them was ours.
         "transactions_per_s": per_s(cost.transactions.saturating_sub(1)),
         "process_percent": percent(cost.process_us),

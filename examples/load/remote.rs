@@ -12,7 +12,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::drain;
-use crate::functions::{OCCUPIED, stay};
+use crate::functions::{LOAD, stay};
 use crate::latency::SETTLE;
 use crate::options::Options;
 use crate::place::Place;
@@ -76,13 +76,13 @@ pub(crate) async fn serve(place: &Place, options: &Options) -> Result<Value> {
     Ok(json!(tally.started_us()))
 }
 
-/// A worker that listens, and whose only slots are taken for as long as it runs.
+/// A worker that listens, and whose only slot is taken for as long as it runs.
 pub(crate) async fn occupy(place: &Place) -> Result<Value> {
     let tally = Tally::expecting(1);
-    let id = stay::enqueue(&place.workpool, ()).await?;
-    let worker = place.workpool.worker().only_pools([OCCUPIED.name(), "load"]);
-    place.workpool.pool("load").set_max_parallelism(0).await?;
-    let worker = worker.state(tally.clone()).start().await?;
+    place.workpool.pool(LOAD.name()).set_max_parallelism(1).await?;
+    // It has a name, as all that is not counted.
+    let id = stay::enqueue(&place.workpool, ()).name("stay").await?;
+    let worker = place.workpool.worker().state(tally.clone()).start().await?;
     tally.all(LIMIT / 2).await?;
     sleep(SETTLE).await;
     until_end_of_input().await?;
