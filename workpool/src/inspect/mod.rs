@@ -23,6 +23,7 @@
 
 mod callbacks;
 mod doctor;
+mod page;
 mod pools;
 mod steer;
 mod work;
@@ -36,6 +37,9 @@ pub use crate::view::{
     Severity, Time, Why, WorkCallback, WorkDetail, WorkFilter, WorkRow, WorkState, WorkerPool,
     WorkerRow,
 };
+
+/// Items that a count goes up to.
+const BOUND: i64 = 10_000;
 
 /// Reads and steers. Made by [`Workpool::inspect`]; cheap to clone.
 ///

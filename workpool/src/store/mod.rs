@@ -6,11 +6,14 @@ mod callbacks;
 mod cancel;
 mod claim;
 mod complete;
+mod detail;
 mod enqueue;
 mod inspect;
 mod lease;
 mod link;
+mod list;
 mod migrate;
+mod overview;
 mod pooler;
 mod pools;
 mod prune;
@@ -20,6 +23,7 @@ mod statements;
 mod stats;
 mod stock;
 mod time;
+mod workers;
 
 use std::sync::Arc;
 
@@ -32,12 +36,15 @@ use crate::error::{Error, Result};
 pub(crate) use callbacks::RawCallback;
 pub(crate) use claim::{Ask, Claimed, Due};
 pub(crate) use complete::{Ended, Retried};
+pub(crate) use detail::WhyRow;
 pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, LeaseRow, Registration};
 pub(crate) use link::{Link, operate};
+pub(crate) use list::{Listed, Part, Place};
+pub(crate) use overview::{BucketRow, HolderRow, OverviewRow};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
