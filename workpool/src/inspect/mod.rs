@@ -21,6 +21,7 @@
 //! # Ok(()) }
 //! ```
 
+mod bulk;
 mod callbacks;
 mod doctor;
 mod page;
@@ -28,6 +29,8 @@ mod pools;
 mod steer;
 mod work;
 mod workers;
+
+use uuid::Uuid;
 
 use crate::handle::Workpool;
 
@@ -70,4 +73,26 @@ impl Inspector {
     pub const fn workpool(&self) -> &Workpool {
         &self.workpool
     }
+}
+
+/// A filter as it is recorded.
+fn described(filter: &WorkFilter) -> String {
+    let words = [
+        filter.pool.as_deref().map(|pool| format!("pool {pool}")),
+        filter.function.as_deref().map(|function| format!("function {function}")),
+        filter.state.map(|state| format!("state {state}")),
+        filter.older_than.map(|age| format!("older than {} s", age.as_secs())),
+        filter.name.as_deref().map(|name| format!("name {name}")),
+        filter.error.as_deref().map(|text| format!("error {text}")),
+    ];
+    let said: Vec<_> = words.into_iter().flatten().collect();
+    if said.is_empty() { "all that has not ended".into() } else { said.join(", ") }
+}
+
+/// Several ids as they are recorded.
+fn many(ids: &[Uuid]) -> String {
+    let shown: Vec<_> = ids.iter().take(20).map(Uuid::to_string).collect();
+    let rest = ids.len() - shown.len();
+    let more = if rest > 0 { format!(" and {rest} others") } else { String::new() };
+    format!("{}{more}", shown.join(" "))
 }

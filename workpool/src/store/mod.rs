@@ -7,6 +7,7 @@ mod cancel;
 mod claim;
 mod complete;
 mod detail;
+mod doctor;
 mod enqueue;
 mod inspect;
 mod lease;
@@ -21,6 +22,7 @@ mod slots;
 mod sqlstate;
 mod statements;
 mod stats;
+mod steer;
 mod stock;
 mod time;
 mod workers;
@@ -37,6 +39,7 @@ pub(crate) use callbacks::RawCallback;
 pub(crate) use claim::{Ask, Claimed, Due};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;
+pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};
 pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
@@ -55,6 +58,7 @@ pub(crate) use statements::begin_with_settings;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;
 pub(crate) use stats::{Counters, PoolCounts};
+pub(crate) use steer::Act;
 pub(crate) use stock::{Chosen, Stock};
 pub(crate) use time::Timestamp;
 

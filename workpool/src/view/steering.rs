@@ -18,6 +18,8 @@ pub enum Retried {
     NotEnded,
     /// It succeeded; nothing was done.
     Succeeded,
+    /// Its arguments were not kept; nothing was done.
+    NotKept,
     /// Its pool is not in the database; nothing was done.
     NoPool,
     /// No such work, or it has been pruned.
