@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{files, none};
 
 /// Each module with its layer; a module imports only its own and lower layers.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &[
         "work",
         "retry",
@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 11] = [
         "events",
         "backoff",
         "failpoint",
+        "view",
         "store",
     ],
     &["hub", "lane", "listener"],
@@ -26,6 +27,7 @@ const LAYERS: [&[&str]; 11] = [
     &["enqueue", "monitor"],
     &["pool"],
     &["cancel"],
+    &["inspect"],
     &["context"],
     &["registry"],
     &["connect", "worker"],

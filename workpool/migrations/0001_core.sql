@@ -166,9 +166,21 @@ CREATE TABLE workpool.finished (
     finished_at timestamptz NOT NULL,
     expires_at  timestamptz,
     result      json,
-    errors      workpool.failures
+    errors      workpool.failures,
+    max_attempts       integer,
+    initial_backoff_ms bigint,
+    backoff_base       double precision,
+    max_backoff_ms     bigint,
+    callback           text,
+    callback_outcomes  smallint,
+    context     json,
+    args        json,
+    retried_as  uuid
 );
 CREATE INDEX finished_expiry ON workpool.finished (expires_at) WHERE expires_at IS NOT NULL;
+-- A success pays for none of these.
+CREATE INDEX finished_unsuccessful ON workpool.finished (pool, outcome, finished_at, id) WHERE outcome <> 0;
+CREATE INDEX finished_retried ON workpool.finished (retried_as) WHERE retried_as IS NOT NULL;
 
 COMMENT ON TABLE  workpool.finished IS 'Ended work, readable until it expires.';
 COMMENT ON COLUMN workpool.finished.id IS 'Id of the work item.';
@@ -184,6 +196,15 @@ COMMENT ON COLUMN workpool.finished.finished_at IS 'When it ended.';
 COMMENT ON COLUMN workpool.finished.expires_at IS 'When it may be pruned; null: never.';
 COMMENT ON COLUMN workpool.finished.result IS 'Result of a success.';
 COMMENT ON COLUMN workpool.finished.errors IS 'The last failures, oldest first.';
+COMMENT ON COLUMN workpool.finished.max_attempts IS 'Retry policy. This and what follows is what it takes to do the work again: null after a success.';
+COMMENT ON COLUMN workpool.finished.initial_backoff_ms IS 'Delay after the first failed attempt.';
+COMMENT ON COLUMN workpool.finished.backoff_base IS 'Factor per further attempt.';
+COMMENT ON COLUMN workpool.finished.max_backoff_ms IS 'Cap of the delay.';
+COMMENT ON COLUMN workpool.finished.callback IS 'Registered name of the on_complete function.';
+COMMENT ON COLUMN workpool.finished.callback_outcomes IS 'Outcomes to call back for: 1 success + 2 failed + 4 canceled.';
+COMMENT ON COLUMN workpool.finished.context IS 'Context for the callback.';
+COMMENT ON COLUMN workpool.finished.args IS 'Arguments, byte for byte as given.';
+COMMENT ON COLUMN workpool.finished.retried_as IS 'The item that does the same again, once somebody has asked for it.';
 
 CREATE TABLE workpool.callbacks (
     id            uuid PRIMARY KEY,
@@ -230,11 +251,15 @@ CREATE TABLE workpool.stats (
     failed    bigint NOT NULL DEFAULT 0,
     retries   bigint NOT NULL DEFAULT 0,
     canceled  bigint NOT NULL DEFAULT 0,
-    stopped   bigint NOT NULL DEFAULT 0
+    stopped   bigint NOT NULL DEFAULT 0,
+    lag_us          bigint NOT NULL DEFAULT 0,
+    lag_max_us      bigint NOT NULL DEFAULT 0,
+    duration_us     bigint NOT NULL DEFAULT 0,
+    duration_max_us bigint NOT NULL DEFAULT 0
 );
 CREATE INDEX stats_window ON workpool.stats (pool, at);
 
-COMMENT ON TABLE  workpool.stats IS 'What ended, appended every few seconds by each worker; kept for two hours.';
+COMMENT ON TABLE  workpool.stats IS 'What ended, appended every few seconds by each worker, summed up to minutes after a while; kept for two hours.';
 COMMENT ON COLUMN workpool.stats.pool IS 'The pool.';
 COMMENT ON COLUMN workpool.stats.at IS 'When it was written.';
 COMMENT ON COLUMN workpool.stats.succeeded IS 'Work that ended in success.';
@@ -242,6 +267,28 @@ COMMENT ON COLUMN workpool.stats.failed IS 'Work that ended failed.';
 COMMENT ON COLUMN workpool.stats.retries IS 'Attempts that failed and are followed by another.';
 COMMENT ON COLUMN workpool.stats.canceled IS 'Work that ended canceled, running or not.';
 COMMENT ON COLUMN workpool.stats.stopped IS 'The part of canceled that was running: its last attempt failed.';
+COMMENT ON COLUMN workpool.stats.lag_us IS 'Of the attempts that ended: microseconds from due to claimed, added up.';
+COMMENT ON COLUMN workpool.stats.lag_max_us IS 'The longest of these.';
+COMMENT ON COLUMN workpool.stats.duration_us IS 'Microseconds that these attempts took, added up.';
+COMMENT ON COLUMN workpool.stats.duration_max_us IS 'The longest of these.';
+
+CREATE TABLE workpool.audit (
+    id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at      timestamptz NOT NULL DEFAULT statement_timestamp(),
+    who     text NOT NULL,
+    action  text NOT NULL,
+    target  text NOT NULL,
+    outcome text NOT NULL
+);
+CREATE INDEX audit_at ON workpool.audit (at);
+
+COMMENT ON TABLE  workpool.audit IS 'Who steered what; kept for 30 days.';
+COMMENT ON COLUMN workpool.audit.id IS 'Its place in the order.';
+COMMENT ON COLUMN workpool.audit.at IS 'When.';
+COMMENT ON COLUMN workpool.audit.who IS 'Who, as they called themselves; else the user of the database.';
+COMMENT ON COLUMN workpool.audit.action IS 'What was done: pause, cancel, …';
+COMMENT ON COLUMN workpool.audit.target IS 'To what: a pool, an id, a filter.';
+COMMENT ON COLUMN workpool.audit.outcome IS 'What came of it.';
 
 -- Pausing and resizing, also by a plain UPDATE: freezing the slots waits for claims under way, which hold their rows, and stops later
 -- ones until they have been taken anew under the new values. After the commit nothing starts that these forbid.

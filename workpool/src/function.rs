@@ -4,6 +4,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -13,7 +14,8 @@ use crate::retry::RetryPolicy;
 use crate::work::{Outcome, OutcomeKind, WorkId};
 
 /// What a function may do, and what follows when its process dies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FunctionKind {
     /// Effects outside the database.
     Action,
@@ -32,6 +34,27 @@ impl FunctionKind {
             Self::Mutation => 1,
             Self::Query => 2,
             Self::OnComplete => 3,
+        }
+    }
+
+    /// Of a stored row; whatever it holds that is no other kind is taken for a query.
+    pub(crate) const fn from_code(code: i16) -> Self {
+        match code {
+            0 => Self::Action,
+            1 => Self::Mutation,
+            3 => Self::OnComplete,
+            _ => Self::Query,
+        }
+    }
+
+    /// The word: `action`, `mutation`, `query`, `on_complete`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Action => "action",
+            Self::Mutation => "mutation",
+            Self::Query => "query",
+            Self::OnComplete => "on_complete",
         }
     }
 }

@@ -57,6 +57,7 @@
 //! - [`Workpool`]: connect, enqueue [within](Workpool::within) a transaction, status, results,
 //!   cancel, [pools](Workpool::pool), [workers](Workpool::worker).
 //! - [`Enqueue`]: what one enqueue can say.
+//! - [`inspect`]: what is going on, why something does not run, and steering it.
 //! - [`events`]: what is logged.
 #![cfg_attr(feature = "testing", doc = "- [`testing`]: a PostgreSQL and tools for your own tests.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -77,6 +78,7 @@ mod finite;
 mod function;
 mod handle;
 mod hub;
+pub mod inspect;
 mod lane;
 mod listener;
 mod monitor;
@@ -89,6 +91,7 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod view;
 mod work;
 mod worker;
 mod writer;

@@ -133,7 +133,8 @@ impl<T> Outcome<T> {
 }
 
 /// An outcome without its contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// The function returned `Ok`.
     Success,
@@ -255,7 +256,8 @@ pub struct Finished {
 }
 
 /// What a cancel found, and so what it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cancel {
     /// It had not started and never will. Its callback is told.
     Canceled,

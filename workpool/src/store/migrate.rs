@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// The version of the schema in the database, if there is one.
-    async fn version(&self, conn: &mut PgConnection) -> Result<Option<i32>> {
+    pub(crate) async fn version(&self, conn: &mut PgConnection) -> Result<Option<i32>> {
         let ledger = format!("{}.migrations", self.schema());
         let there: bool = self
             .query_scalar("SELECT to_regclass($1) IS NOT NULL".into_sql_str())

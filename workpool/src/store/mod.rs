@@ -6,11 +6,15 @@ mod callbacks;
 mod cancel;
 mod claim;
 mod complete;
+mod detail;
+mod doctor;
 mod enqueue;
 mod inspect;
 mod lease;
 mod link;
+mod list;
 mod migrate;
+mod overview;
 mod pooler;
 mod pools;
 mod prune;
@@ -18,8 +22,10 @@ mod slots;
 mod sqlstate;
 mod statements;
 mod stats;
+mod steer;
 mod stock;
 mod time;
+mod workers;
 
 use std::sync::Arc;
 
@@ -32,12 +38,16 @@ use crate::error::{Error, Result};
 pub(crate) use callbacks::RawCallback;
 pub(crate) use claim::{Ask, Claimed, Due};
 pub(crate) use complete::{Ended, Retried};
+pub(crate) use detail::WhyRow;
+pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};
 pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, LeaseRow, Registration};
 pub(crate) use link::{Held, Link, operate};
+pub(crate) use list::{Listed, Part, Place};
+pub(crate) use overview::{BucketRow, HolderRow, OverviewRow};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
@@ -48,6 +58,7 @@ pub(crate) use statements::begin_with_settings;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;
 pub(crate) use stats::{Counters, PoolCounts};
+pub(crate) use steer::Act;
 pub(crate) use stock::{Chosen, Stock};
 pub(crate) use time::Timestamp;
 

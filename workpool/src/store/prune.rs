@@ -15,6 +15,16 @@ impl Store {
         Ok(done.rows_affected())
     }
 
+    /// Sums up counters that are not of the last minutes.
+    pub(crate) async fn condense_stats(&self, conn: &mut PgConnection) -> SqlResult<()> {
+        self.query(self.sql().condense_stats.clone()).execute(conn).await.map(drop)
+    }
+
+    /// Deletes old records of who steered what.
+    pub(crate) async fn prune_audit(&self, conn: &mut PgConnection) -> SqlResult<()> {
+        self.query(self.sql().prune_audit.clone()).execute(conn).await.map(drop)
+    }
+
     /// Deletes old counters.
     pub(crate) async fn prune_stats(&self, conn: &mut PgConnection) -> SqlResult<()> {
         self.query(self.sql().prune_stats.clone()).execute(conn).await.map(drop)

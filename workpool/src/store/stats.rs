@@ -16,14 +16,38 @@ pub(crate) struct Counters {
     pub(crate) retries: i64,
     /// Canceled after an attempt that failed.
     pub(crate) stopped: i64,
+    /// Of all these attempts, from due to claimed, in microseconds.
+    pub(crate) lag: Spent,
+    /// How long they took.
+    pub(crate) duration: Spent,
+}
+
+/// Microseconds: added up, and the most.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Spent {
+    sum: i64,
+    max: i64,
+}
+
+impl Spent {
+    pub(crate) fn count(&mut self, us: i64) {
+        self.add(Self { sum: us, max: us });
+    }
+
+    fn add(&mut self, more: Self) {
+        self.sum = self.sum.saturating_add(more.sum);
+        self.max = self.max.max(more.max);
+    }
 }
 
 impl Counters {
-    pub(crate) const fn add(&mut self, more: Self) {
+    pub(crate) fn add(&mut self, more: Self) {
         self.succeeded += more.succeeded;
         self.failed += more.failed;
         self.retries += more.retries;
         self.stopped += more.stopped;
+        self.lag.add(more.lag);
+        self.duration.add(more.duration);
     }
 }
 
@@ -81,6 +105,10 @@ impl Store {
             .bind(each(counters, |c| c.failed))
             .bind(each(counters, |c| c.retries))
             .bind(each(counters, |c| c.stopped))
+            .bind(each(counters, |c| c.lag.sum))
+            .bind(each(counters, |c| c.lag.max))
+            .bind(each(counters, |c| c.duration.sum))
+            .bind(each(counters, |c| c.duration.max))
             .execute(conn)
             .await
             .map(drop)

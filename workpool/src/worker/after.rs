@@ -16,12 +16,17 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
         return telemetry::fenced(end.id, end.attempt);
     }
     let Some(status) = end.verdict.status() else { return };
-    shared.count(&end.pool, |counters| match &end.verdict {
-        Verdict::Success(_) => counters.succeeded += 1,
-        Verdict::Failed(_) => counters.failed += 1,
-        Verdict::Retry(..) => counters.retries += 1,
-        Verdict::Canceled(_) => counters.stopped += 1,
-        Verdict::Release => {}
+    let duration = end.started.elapsed();
+    shared.count(&end.pool, |counters| {
+        match &end.verdict {
+            Verdict::Success(_) => counters.succeeded += 1,
+            Verdict::Failed(_) => counters.failed += 1,
+            Verdict::Retry(..) => counters.retries += 1,
+            Verdict::Canceled(_) => counters.stopped += 1,
+            Verdict::Release => {}
+        }
+        counters.lag.count(end.lag_ms.max(0).saturating_mul(1000));
+        counters.duration.count(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
     });
     let fields = AttemptFields {
         work_id: end.id,
@@ -29,7 +34,7 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
         function: &end.function,
         attempt: end.attempt,
     };
-    let duration_ms = u64::try_from(end.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     telemetry::completed(&shared.log(&end.pool), fields, status, duration_ms);
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct End {
     pub(crate) pool: Arc<str>,
     pub(crate) function: Arc<str>,
     pub(crate) started: Instant,
+    /// From the due time to the claim.
+    pub(crate) lag_ms: i64,
     pub(crate) verdict: Verdict,
 }
 

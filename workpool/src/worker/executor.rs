@@ -62,6 +62,7 @@ impl Item {
             pool: Arc::clone(&self.pool),
             function: self.row.function.as_str().into(),
             started: self.started,
+            lag_ms: self.row.lag_ms,
             verdict,
         }
     }

@@ -59,6 +59,8 @@ async fn round(
     if Instant::now() >= *minute {
         *minute = Instant::now() + Duration::from_mins(1);
         shared.control(async |conn| store.prune_stats(conn).await).await?;
+        shared.control(async |conn| store.condense_stats(conn).await).await?;
+        shared.control(async |conn| store.prune_audit(conn).await).await?;
         warn_of_unknown_functions(shared, warned).await?;
     }
     Ok(())

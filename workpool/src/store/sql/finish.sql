@@ -4,7 +4,7 @@ WITH gone AS (
     DELETE FROM workpool.work
     WHERE id = ANY ($3) AND worker = $1 AND fence = $2
     RETURNING id, pool, function, kind, name, attempt, enqueued_at, started_at, status_ttl_ms,
-        callback, callback_outcomes, context, errors
+        callback, callback_outcomes, context, errors, max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args
 ), ended AS MATERIALIZED (
     -- FULL, because it can only be hashed or merged: with a wrong estimate a nested loop would compare each with each.
     SELECT g.*, e.outcome, e.result::json AS result,
@@ -13,16 +13,25 @@ WITH gone AS (
     FULL JOIN unnest($3::uuid[], $4::smallint[], $5::text[], $6::text[]) AS e (id, outcome, result, error) ON e.id = g.id
 ), kept AS (
     INSERT INTO workpool.finished (
-        id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors
+        id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors,
+        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, args
     )
     SELECT id, pool, function, kind, name, outcome, attempt, enqueued_at, started_at, statement_timestamp(),
-        statement_timestamp() + status_ttl_ms * interval '1 millisecond', result, all_errors
+        statement_timestamp() + status_ttl_ms * interval '1 millisecond', result, all_errors,
+        -- What it takes to do the work again, unless it succeeded.
+        CASE WHEN outcome <> 0 THEN max_attempts END, CASE WHEN outcome <> 0 THEN initial_backoff_ms END,
+        CASE WHEN outcome <> 0 THEN backoff_base END, CASE WHEN outcome <> 0 THEN max_backoff_ms END,
+        CASE WHEN outcome <> 0 THEN callback END, CASE WHEN outcome <> 0 THEN callback_outcomes END,
+        CASE WHEN outcome <> 0 THEN context END, CASE WHEN outcome <> 0 THEN args END
     FROM ended
     WHERE pool IS NOT NULL AND (status_ttl_ms IS NULL OR status_ttl_ms > 0)
     -- Somebody may have enqueued an id again after its end: the work must still be able to end.
     ON CONFLICT (id) DO UPDATE SET
         outcome = EXCLUDED.outcome, attempts = EXCLUDED.attempts, finished_at = EXCLUDED.finished_at,
-        expires_at = EXCLUDED.expires_at, result = EXCLUDED.result, errors = EXCLUDED.errors
+        expires_at = EXCLUDED.expires_at, result = EXCLUDED.result, errors = EXCLUDED.errors,
+        max_attempts = EXCLUDED.max_attempts, initial_backoff_ms = EXCLUDED.initial_backoff_ms,
+        backoff_base = EXCLUDED.backoff_base, max_backoff_ms = EXCLUDED.max_backoff_ms, callback = EXCLUDED.callback,
+        callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, args = EXCLUDED.args, retried_as = NULL
 ), called AS (
     INSERT INTO workpool.callbacks (
         id, pool, work_function, callback, context, outcome, attempts, result, errors, run_at, worker, attempt, fence

@@ -1,0 +1,1 @@
+DELETE FROM workpool.audit WHERE at < statement_timestamp() - interval '30 days'
