@@ -88,6 +88,7 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod trace;
 mod work;
 mod worker;
 
