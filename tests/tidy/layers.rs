@@ -15,6 +15,7 @@ const LAYERS: [&[&str]; 12] = [
         "function",
         "payload",
         "telemetry",
+        "trace",
         "events",
         "backoff",
         "failpoint",

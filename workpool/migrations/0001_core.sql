@@ -14,6 +14,7 @@ CREATE DOMAIN workpool.backoff_ms     AS bigint CHECK (VALUE BETWEEN 0 AND 31622
 CREATE DOMAIN workpool.backoff_base   AS double precision CHECK (VALUE >= 1 AND VALUE < 'infinity');
 CREATE DOMAIN workpool.ttl_ms         AS bigint CHECK (VALUE BETWEEN 0 AND 31622400000000);
 CREATE DOMAIN workpool.loss_count     AS smallint CHECK (VALUE BETWEEN 0 AND 1000);
+CREATE DOMAIN workpool.trace_parent   AS text CHECK (octet_length(VALUE) <= 55);
 CREATE DOMAIN workpool.slot_count     AS bigint CHECK (VALUE >= 0);
 CREATE DOMAIN workpool.failures       AS json[] CHECK (array_ndims(VALUE) = 1 AND array_lower(VALUE, 1) = 1);
 
@@ -117,6 +118,7 @@ CREATE TABLE workpool.work (
     callback           text,
     callback_outcomes  smallint NOT NULL DEFAULT 7,
     context            json,
+    trace              workpool.trace_parent,
     errors             workpool.failures,
     args               json NOT NULL
 ) WITH (
@@ -150,6 +152,7 @@ COMMENT ON COLUMN workpool.work.lost IS 'Attempts of a mutation or query whose w
 COMMENT ON COLUMN workpool.work.callback IS 'Registered name of the on_complete function.';
 COMMENT ON COLUMN workpool.work.callback_outcomes IS 'Outcomes to call back for: 1 success + 2 failed + 4 canceled.';
 COMMENT ON COLUMN workpool.work.context IS 'Context for the callback.';
+COMMENT ON COLUMN workpool.work.trace IS 'Span in which it was enqueued, as a W3C traceparent; null when nobody traces.';
 COMMENT ON COLUMN workpool.work.errors IS 'The last failures, oldest first.';
 COMMENT ON COLUMN workpool.work.args IS 'Arguments, byte for byte as given.';
 
@@ -212,6 +215,7 @@ CREATE TABLE workpool.callbacks (
     work_function text NOT NULL,
     callback      text NOT NULL,
     context       json,
+    trace         workpool.trace_parent,
     outcome       workpool.outcome_code NOT NULL,
     attempts      integer NOT NULL,
     result        json,
@@ -233,6 +237,7 @@ COMMENT ON COLUMN workpool.callbacks.pool IS 'Its pool.';
 COMMENT ON COLUMN workpool.callbacks.work_function IS 'Its function.';
 COMMENT ON COLUMN workpool.callbacks.callback IS 'Registered name of the on_complete function.';
 COMMENT ON COLUMN workpool.callbacks.context IS 'Context given at enqueue.';
+COMMENT ON COLUMN workpool.callbacks.trace IS 'Span of the attempt that ended the work, else the one in which it was enqueued, as a W3C traceparent.';
 COMMENT ON COLUMN workpool.callbacks.outcome IS '0 success, 1 failed, 2 canceled.';
 COMMENT ON COLUMN workpool.callbacks.attempts IS 'Attempts of the work.';
 COMMENT ON COLUMN workpool.callbacks.result IS 'Result of a success.';

@@ -16,6 +16,7 @@ use crate::payload;
 use crate::retry::Retry;
 use crate::store::{NewWork, RetryChoice, Timestamp, Ttl};
 use crate::submit::{EnqueueContext, Submission};
+use crate::trace;
 use crate::work::{OutcomeKind, WorkId};
 
 /// One enqueue that is still to be awaited.
@@ -231,6 +232,7 @@ fn template<F: Function>(options: Options) -> Result<NewWork> {
         callback,
         outcomes: options.outcomes,
         context,
+        trace: trace::current(),
         args: String::new(),
     })
 }

@@ -26,6 +26,12 @@
 //! nothing finished. Work that is canceled while it waits counts as `canceled` only, and logs no
 //! `completed`. [`Workpool::stats`](crate::Workpool::stats) answers with the same numbers.
 //!
-//! Each attempt runs in a span `attempt` with `work_id`, `pool`, `function` and `attempt`.
+//! Each attempt runs in a span `attempt` with `work_id`, `pool`, `function` and `attempt`; each
+//! attempt of a callback in a span `callback` with `work_id`, `callback` and `attempt`. With the
+//! feature `opentelemetry` (and a layer of `tracing-opentelemetry`) each of them is linked to what it
+//! follows from: an attempt to the span in which its work was enqueued, in whatever process that was,
+//! a callback to the attempt that ended the work. `WorkerBuilder::continue_traces` makes them
+//! children instead.
+//!
 //! [`PoolHandle::set_log_level`](crate::PoolHandle::set_log_level) limits what workers log of a
 //! pool, at run time. Arguments, contexts and results are never logged.

@@ -91,6 +91,7 @@ mod submit;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod trace;
 mod view;
 mod work;
 mod worker;

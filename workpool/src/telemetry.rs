@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::SystemTime;
 
+use tracing::field::Empty;
 use uuid::Uuid;
 
 /// How much is logged of a pool: its row in the database says so, workers follow in a second.
@@ -75,7 +76,15 @@ pub(crate) struct AttemptFields<'a> {
 pub(crate) fn attempt_span(a: AttemptFields<'_>) -> tracing::Span {
     tracing::info_span!(
         target: "workpool", "attempt",
-        work_id = %a.work_id, pool = a.pool, function = a.function, attempt = a.attempt
+        work_id = %a.work_id, pool = a.pool, function = a.function, attempt = a.attempt,
+        otel.kind = Empty
+    )
+}
+
+/// The span in which a callback runs.
+pub(crate) fn callback_span(work_id: Uuid, callback: &str, attempt: i32) -> tracing::Span {
+    tracing::info_span!(
+        target: "workpool", "callback", %work_id, callback, attempt, otel.kind = Empty
     )
 }
 

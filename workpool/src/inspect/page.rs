@@ -29,8 +29,8 @@ pub(super) fn page<T>(list: &str, listed: Listed<T>, limit: i64) -> Page<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let full = rows.len() > limit;
     rows.truncate(limit);
-    let last = if full { rows.last().map(|row| row.0) } else { horizon };
-    let next = last.map(|place| {
+    let latest = if full { rows.last().map(|row| row.0) } else { horizon };
+    let next = latest.map(|place| {
         let Place { section, at: Timestamp(at), id } = place;
         Cursor(format!("{list}.{section}.{at}.{}", id.simple()))
     });

@@ -19,6 +19,8 @@ pub(crate) struct RawCallback {
     pub(crate) callback: String,
     pub(crate) attempt: i32,
     pub(crate) fence: i32,
+    /// The span of the attempt that ended the work, or the one in which it was enqueued.
+    pub(crate) trace: Option<String>,
     pub(crate) completion: RawCompletion,
 }
 
@@ -30,6 +32,7 @@ impl FromRow<'_, PgRow> for RawCallback {
             callback: row.try_get("callback")?,
             attempt: row.try_get("attempt")?,
             fence: row.try_get("fence")?,
+            trace: row.try_get("trace")?,
             completion: RawCompletion {
                 id,
                 context: row.try_get("context")?,

@@ -50,6 +50,8 @@ pub(crate) struct Claimed {
     pub(crate) run_at: Timestamp,
     pub(crate) lag_ms: i64,
     pub(crate) retry: Option<RetryPolicy>,
+    /// The span in which it was enqueued.
+    pub(crate) trace: Option<String>,
     pub(crate) args: String,
 }
 
@@ -65,6 +67,7 @@ impl FromRow<'_, PgRow> for Claimed {
             run_at: row.try_get(6)?,
             lag_ms: row.try_get(7)?,
             retry: policy(row)?,
+            trace: row.try_get("trace")?,
             args: row.try_get("args")?,
         })
     }

@@ -6,6 +6,7 @@ use sqlx::{Row, SqlStr};
 use uuid::Uuid;
 
 use super::callbacks::RawCallback;
+use super::enqueue::traces;
 use super::{SqlResult, Store};
 use crate::failpoint;
 use crate::work::OutcomeKind;
@@ -17,6 +18,8 @@ pub(crate) struct Ended {
     pub(crate) outcome: OutcomeKind,
     pub(crate) result: Option<String>,
     pub(crate) error: Option<String>,
+    /// The span of the attempt.
+    pub(crate) trace: Option<String>,
 }
 
 /// An attempt that failed and is followed by another.
@@ -56,6 +59,7 @@ impl Store {
             .bind(ended.iter().map(|e| e.result.as_deref()).collect::<Vec<_>>())
             .bind(ended.iter().map(|e| e.error.as_deref()).collect::<Vec<_>>())
             .bind(callbacks)
+            .bind(traces(ended.iter().map(|e| e.trace.as_deref())))
             .fetch_all(conn)
             .await?;
         let mut finished = Finished::default();

@@ -25,6 +25,8 @@ pub(crate) struct NewWork {
     pub(crate) callback: Option<&'static str>,
     pub(crate) outcomes: i16,
     pub(crate) context: Option<String>,
+    /// The span in which it is enqueued.
+    pub(crate) trace: Option<String>,
     pub(crate) args: String,
 }
 
@@ -117,6 +119,7 @@ impl Store {
             .bind(notify)
             .bind(self.channel())
             .bind(items.iter().any(|i| i.given_id))
+            .bind(traces(items.iter().map(|i| i.trace.as_deref())))
             .fetch_optional(&mut *conn)
             .await?;
         found.ok_or_else(|| Error::UnknownPool(pool.to_owned()))?;
@@ -136,6 +139,12 @@ impl Store {
         let rows = self.query(self.sql().known.clone()).bind(ids).fetch_all(conn).await?;
         rows.iter().map(|row| row.try_get("id")).collect()
     }
+}
+
+/// None at all where nobody traces: a shorter array is filled up with nulls.
+pub(super) fn traces<'a>(each: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<&'a str>> {
+    let traces: Vec<_> = each.collect();
+    if traces.iter().any(Option::is_some) { traces } else { Vec::new() }
 }
 
 pub(super) fn millis(duration: std::time::Duration) -> i64 {

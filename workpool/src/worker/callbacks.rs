@@ -15,10 +15,12 @@ use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{RawCallback, SqlResult};
 use crate::telemetry;
+use crate::trace;
 use sqlx::postgres::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// Callbacks in hand beyond which further ones are left to whoever has room.
 const IN_HAND: usize = 1000;
@@ -138,14 +140,17 @@ async fn look(
 
 fn start(shared: &Arc<Shared>, callback: RawCallback, permit: OwnedSemaphorePermit) {
     let shared = Arc::clone(shared);
-    tokio::spawn(async move {
+    let span = telemetry::callback_span(callback.id, &callback.callback, callback.attempt);
+    trace::follow(&span, callback.trace.as_deref(), shared.settings.continue_traces);
+    let run = async move {
         let _permit = permit;
         // A panic that gets here came from a destructor; what it left marked as ours is released.
         if guard::caught(execute(&shared, &callback)).await.is_err() {
             shared.callbacks_uncertain.store(true, Ordering::Release);
         }
         shared.callbacks_in_hand().remove(&callback.id);
-    });
+    };
+    tokio::spawn(run.instrument(span));
 }
 
 async fn execute(shared: &Shared, callback: &RawCallback) {
@@ -157,6 +162,7 @@ async fn execute(shared: &Shared, callback: &RawCallback) {
         _ => Failure::new(FailureKind::Invalid, "the registered function is no on_complete"),
     };
     let shown = failure.to_string();
+    trace::failed(&shown);
     telemetry::callback_failed(callback.id, &callback.callback, callback.attempt, &shown);
     let delay = next_delay(&failure, callback.attempt.unsigned_abs());
     if delay.is_none() {

@@ -25,7 +25,16 @@ pub(crate) struct End {
     pub(crate) started: Instant,
     /// From the due time to the claim.
     pub(crate) lag_ms: i64,
+    /// The span of the attempt.
+    pub(crate) trace: Option<String>,
     pub(crate) verdict: Verdict,
+}
+
+impl End {
+    /// How it is stored when it ends the work.
+    pub(crate) fn ended(&self) -> Ended {
+        Ended { trace: self.trace.clone(), ..self.verdict.ended(self.id, self.attempt) }
+    }
 }
 
 /// What follows from how an attempt went.
@@ -78,6 +87,14 @@ impl Verdict {
         }
     }
 
+    /// Why the attempt failed, if it did.
+    pub(crate) const fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) | Self::Retry(failure, _) => Some(failure),
+            Self::Success(_) | Self::Release | Self::Canceled(_) => None,
+        }
+    }
+
     /// The word of the event; none when nothing of it is counted.
     pub(crate) const fn status(&self) -> Option<&'static str> {
         match self {
@@ -108,7 +125,7 @@ impl Verdict {
             Self::Canceled(failure) => (OutcomeKind::Canceled, None, failure.as_ref().map(json)),
             Self::Release => (OutcomeKind::Canceled, None, None),
         };
-        Ended { id, outcome, result, error }
+        Ended { id, outcome, result, error, trace: None }
     }
 }
 
@@ -143,8 +160,7 @@ pub(crate) async fn send(
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Finish => {
-            let ended: Vec<_> =
-                ends.iter().map(|end| end.verdict.ended(end.id, end.attempt)).collect();
+            let ended: Vec<_> = ends.iter().map(End::ended).collect();
             let known = callbacks::at_once(shared, resent);
             let finish = async |conn: &mut PgConnection| {
                 failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;

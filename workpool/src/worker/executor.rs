@@ -17,8 +17,9 @@ use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
-use crate::store::Claimed;
+use crate::store::{Claimed, Ended};
 use crate::telemetry::{self, AttemptFields};
+use crate::trace;
 
 /// A claimed item on its way through this process.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Item {
     pub(crate) pool: Arc<str>,
     pub(crate) canceled: CancellationToken,
     pub(crate) started: Instant,
+    /// Its span, when somebody traces.
+    trace: Option<String>,
     announced: Once,
 }
 
@@ -54,6 +57,11 @@ impl Item {
         (self.row.attempt, self.row.fence)
     }
 
+    /// How its end is stored.
+    pub(crate) fn ended(&self, verdict: &Verdict) -> Ended {
+        Ended { trace: self.trace.clone(), ..verdict.ended(self.row.id, self.row.attempt) }
+    }
+
     pub(crate) fn end(&self, verdict: Verdict) -> End {
         End {
             id: self.row.id,
@@ -63,6 +71,7 @@ impl Item {
             function: self.row.function.as_str().into(),
             started: self.started,
             lag_ms: self.row.lag_ms,
+            trace: self.trace.clone(),
             verdict,
         }
     }
@@ -71,8 +80,11 @@ impl Item {
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
     let canceled = shared.take_in_hand(&row);
-    let item = Item { row, pool, canceled, started: Instant::now(), announced: Once::new() };
+    let (started, announced) = (Instant::now(), Once::new());
+    let mut item = Item { row, pool, canceled, started, trace: None, announced };
     let span = telemetry::attempt_span(item.fields());
+    let continues = shared.settings.continue_traces;
+    item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
     tracker.spawn(
@@ -84,6 +96,9 @@ pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
                 Some(Verdict::Failed(panic))
             });
             if let Some(verdict) = verdict {
+                if let Some(failure) = verdict.failure() {
+                    trace::failed(failure);
+                }
                 // The completer outlives all attempts.
                 let _ = shared.ends.send(item.end(verdict));
             }

@@ -22,6 +22,7 @@ pub(crate) struct Settings {
     pub(crate) grace: Duration,
     pub(crate) transactions: u32,
     pub(crate) callbacks: u32,
+    pub(crate) continue_traces: bool,
     pub(crate) host: String,
     pools: Option<BTreeSet<String>>,
     functions: Option<BTreeSet<String>>,
@@ -39,6 +40,7 @@ impl Default for Settings {
             grace: Duration::from_secs(30),
             transactions: 10,
             callbacks: 5,
+            continue_traces: false,
             host: host(),
             pools: None,
             functions: None,
@@ -175,6 +177,15 @@ impl WorkerBuilder {
     /// How often each pool's `report` event is logged, by one of all workers. Default a minute.
     pub fn report_interval(mut self, interval: Duration) -> Self {
         self.settings.report = interval;
+        self
+    }
+
+    /// Whether the spans of attempts and callbacks are children of those in which their work was
+    /// enqueued and ended, so that all of it is one trace, sampled as one. Default: they are linked,
+    /// each with a trace of its own, as work may be enqueued by the thousand and run days later.
+    #[cfg(feature = "opentelemetry")]
+    pub fn continue_traces(mut self, continues: bool) -> Self {
+        self.settings.continue_traces = continues;
         self
     }
 

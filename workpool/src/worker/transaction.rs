@@ -307,7 +307,7 @@ impl Job<'_> {
         let ended = match self {
             Self::Mutation(item, _) => {
                 let success = Verdict::Success(result.to_owned());
-                let end = [success.ended(item.row.id, item.row.attempt)];
+                let end = [item.ended(&success)];
                 let known = callbacks::at_once(shared, false);
                 let done = store.finish(&mut *tx, worker, item.row.fence, &end, known).await?;
                 (!done.ids.is_empty()).then_some(done.callbacks)

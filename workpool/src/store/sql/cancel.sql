@@ -28,9 +28,9 @@ WITH target AS MATERIALIZED (
         callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, args = EXCLUDED.args, retried_as = NULL
 ), called AS (
     INSERT INTO workpool.callbacks (
-        id, pool, work_function, callback, context, outcome, attempts, errors, run_at
+        id, pool, work_function, callback, context, trace, outcome, attempts, errors, run_at
     )
-    SELECT id, pool, function, callback, context, 2, attempt, errors, statement_timestamp()
+    SELECT id, pool, function, callback, context, trace, 2, attempt, errors, statement_timestamp()
     FROM gone
     WHERE callback IS NOT NULL AND (callback_outcomes & 4) <> 0
     ON CONFLICT (id) DO NOTHING

@@ -31,7 +31,7 @@ WITH mine AS MATERIALIZED (
         ) d
     ))
     RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at,
-        w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.args
+        w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.trace, w.args
 ), marked AS (
     UPDATE workpool.slots s
     SET claimed_to = CASE WHEN (c.run_at, c.id) > (s.claimed_to, s.claimed_id) THEN c.run_at ELSE s.claimed_to END,
@@ -45,6 +45,6 @@ WITH mine AS MATERIALIZED (
 SELECT
     id, pool, function, kind, attempt, fence, run_at,
     (extract(epoch FROM statement_timestamp() - run_at) * 1000)::bigint AS lag_ms,
-    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args::text AS args
+    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args::text AS args
 FROM claimed
 ORDER BY run_at, id

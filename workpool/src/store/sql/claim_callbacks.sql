@@ -8,5 +8,5 @@ WHERE id = ANY (ARRAY(
     LIMIT $3
     FOR NO KEY UPDATE SKIP LOCKED
 )) AND EXISTS (SELECT FROM workpool.workers w WHERE w.id = $1 AND NOT w.dead)
-RETURNING id, callback, context::text AS context, outcome, attempts,
+RETURNING id, callback, context::text AS context, trace::text AS trace, outcome, attempts,
     result::text AS result, array_remove(errors::text[], NULL) AS errors, attempt, fence

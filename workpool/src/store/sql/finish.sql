@@ -1,16 +1,17 @@
--- $1 worker, $2 fence, $3 ids, $4 outcomes, $5 results, $6 errors, $7 callbacks that this worker runs at once
+-- $1 worker, $2 fence, $3 ids, $4 outcomes, $5 results, $6 errors, $7 callbacks that this worker runs at once, $8 traces of the
+-- attempts (none at all: an empty array)
 -- The fence: (id, worker, fence). What another attempt or an end has superseded is not found, and nothing is written for it.
 WITH gone AS (
     DELETE FROM workpool.work
     WHERE id = ANY ($3) AND worker = $1 AND fence = $2
     RETURNING id, pool, function, kind, name, attempt, enqueued_at, started_at, status_ttl_ms,
-        callback, callback_outcomes, context, errors, max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args
+        callback, callback_outcomes, context, trace, errors, max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, args
 ), ended AS MATERIALIZED (
     -- FULL, because it can only be hashed or merged: with a wrong estimate a nested loop would compare each with each.
-    SELECT g.*, e.outcome, e.result::json AS result,
+    SELECT g.*, e.outcome, e.result::json AS result, COALESCE(e.trace, g.trace) AS last_trace,
         CASE WHEN e.error IS NULL THEN g.errors ELSE (g.errors || e.error::json)[GREATEST(COALESCE(array_length(g.errors, 1), 0) - 8, 1):] END AS all_errors
     FROM gone g
-    FULL JOIN unnest($3::uuid[], $4::smallint[], $5::text[], $6::text[]) AS e (id, outcome, result, error) ON e.id = g.id
+    FULL JOIN unnest($3::uuid[], $4::smallint[], $5::text[], $6::text[], $8::text[]) AS e (id, outcome, result, error, trace) ON e.id = g.id
 ), kept AS (
     INSERT INTO workpool.finished (
         id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors,
@@ -34,21 +35,21 @@ WITH gone AS (
         callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, args = EXCLUDED.args, retried_as = NULL
 ), called AS (
     INSERT INTO workpool.callbacks (
-        id, pool, work_function, callback, context, outcome, attempts, result, errors, run_at, worker, attempt, fence
+        id, pool, work_function, callback, context, trace, outcome, attempts, result, errors, run_at, worker, attempt, fence
     )
-    SELECT id, pool, function, callback, context, outcome, attempt, result, all_errors, statement_timestamp(),
+    SELECT id, pool, function, callback, context, last_trace, outcome, attempt, result, all_errors, statement_timestamp(),
         CASE WHEN callback = ANY ($7) THEN $1 END,
         CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END, CASE WHEN callback = ANY ($7) THEN 1 ELSE 0 END
     FROM ended
     WHERE callback IS NOT NULL AND (callback_outcomes & (1 << outcome)) <> 0
     ON CONFLICT (id) DO NOTHING
-    RETURNING id, callback, context, outcome, attempts, result, errors, worker, attempt, fence
+    RETURNING id, callback, context, trace, outcome, attempts, result, errors, worker, attempt, fence
 )
-SELECT id, NULL AS callback, NULL AS context, NULL::smallint AS outcome,
+SELECT id, NULL AS callback, NULL AS context, NULL AS trace, NULL::smallint AS outcome,
     NULL::integer AS attempts, NULL AS result, NULL::text[] AS errors, NULL::integer AS attempt, NULL::integer AS fence
 FROM ended
 WHERE pool IS NOT NULL
 UNION ALL
-SELECT id, callback, context::text, outcome, attempts, result::text, array_remove(errors::text[], NULL), attempt, fence
+SELECT id, callback, context::text, trace::text, outcome, attempts, result::text, array_remove(errors::text[], NULL), attempt, fence
 FROM called
 WHERE worker IS NOT NULL

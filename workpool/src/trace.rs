@@ -1,0 +1,95 @@
+//! Traces across the database: the span in which work is enqueued is stored with it as a W3C
+//! traceparent, and the spans of its attempts and of its callback follow from that. Without the
+//! feature `opentelemetry` nothing is stored.
+
+#[cfg(not(feature = "opentelemetry"))]
+pub(crate) use self::off::{current, failed, follow};
+#[cfg(feature = "opentelemetry")]
+pub(crate) use self::on::{current, failed, follow};
+
+#[cfg(not(feature = "opentelemetry"))]
+mod off {
+    use std::fmt::Display;
+
+    use tracing::Span;
+
+    pub(crate) const fn current() -> Option<String> {
+        None
+    }
+
+    pub(crate) const fn follow(_: &Span, _: Option<&str>, _: bool) -> Option<String> {
+        None
+    }
+
+    pub(crate) const fn failed(_: &dyn Display) {}
+}
+
+#[cfg(feature = "opentelemetry")]
+mod on {
+    use std::fmt::Display;
+
+    use opentelemetry::Context;
+    use opentelemetry::trace::{
+        SpanContext, SpanId, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    };
+    use tracing::Span;
+    use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    /// The span that whoever enqueues is in, be it of `tracing` or of OpenTelemetry itself.
+    pub(crate) fn current() -> Option<String> {
+        header(&Span::current().context()).or_else(|| header(&Context::current()))
+    }
+
+    /// Has a new span follow from a stored one: linked to it, or, `continues`, as its child. Answers
+    /// with what is to be stored of the new one.
+    pub(crate) fn follow(span: &Span, from: Option<&str>, continues: bool) -> Option<String> {
+        span.record("otel.kind", "consumer");
+        match from.and_then(parse) {
+            // Without a layer that exports spans there is nothing to be a child.
+            Some(from) if continues => {
+                drop(span.set_parent(Context::new().with_remote_span_context(from)));
+            }
+            Some(from) => span.add_link(from),
+            None => {}
+        }
+        header(&span.context())
+    }
+
+    /// Marks the present span.
+    pub(crate) fn failed(why: &dyn Display) {
+        Span::current().set_status(Status::error(why.to_string()));
+    }
+
+    fn header(context: &Context) -> Option<String> {
+        let span = context.span();
+        let known = span.span_context();
+        let (trace, flags) = (known.trace_id(), known.trace_flags());
+        known.is_valid().then(|| format!("00-{trace}-{}-{flags:02x}", known.span_id()))
+    }
+
+    /// What makes no sense is no trace.
+    fn parse(header: &str) -> Option<SpanContext> {
+        let mut parts = header.split('-').skip(1);
+        let trace = TraceId::from_hex(parts.next()?).ok()?;
+        let span = SpanId::from_hex(parts.next()?).ok()?;
+        let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
+        let context = SpanContext::new(trace, span, flags, true, TraceState::NONE);
+        context.is_valid().then_some(context)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn what_is_stored_reads_back_and_garbage_is_no_trace() {
+            let stored = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            let context = Context::new().with_remote_span_context(parse(stored).unwrap());
+            assert_eq!(header(&context).as_deref(), Some(stored));
+            for garbage in ["", "00", "00-0-0-00", "00-zz-b7ad6b7169203331-01", "-ü--"] {
+                assert!(parse(garbage).is_none(), "{garbage}");
+            }
+            assert!(current().is_none());
+        }
+    }
+}
