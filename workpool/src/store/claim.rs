@@ -48,7 +48,10 @@ pub(crate) struct Claimed {
     pub(crate) attempt: i32,
     pub(crate) fence: i32,
     pub(crate) run_at: Timestamp,
+    /// From the due time to the claim.
     pub(crate) lag_ms: i64,
+    /// Somebody may want to know of its end.
+    pub(crate) calls: bool,
     pub(crate) retry: Option<RetryPolicy>,
     /// The span in which it was enqueued.
     pub(crate) trace: Option<String>,
@@ -57,6 +60,8 @@ pub(crate) struct Claimed {
 
 impl FromRow<'_, PgRow> for Claimed {
     fn from_row(row: &PgRow) -> SqlResult<Self> {
+        let run_at: Timestamp = row.try_get(6)?;
+        let claimed_at: Timestamp = row.try_get(7)?;
         Ok(Self {
             id: row.try_get(0)?,
             pool: row.try_get(1)?,
@@ -64,11 +69,13 @@ impl FromRow<'_, PgRow> for Claimed {
             kind: row.try_get(3)?,
             attempt: row.try_get(4)?,
             fence: row.try_get(5)?,
-            run_at: row.try_get(6)?,
-            lag_ms: row.try_get(7)?,
+            run_at,
+            lag_ms: claimed_at.0.saturating_sub(run_at.0) / 1000,
+            calls: row.try_get(8)?,
             retry: policy(row)?,
-            trace: row.try_get("trace")?,
-            args: row.try_get("args")?,
+            trace: row.try_get(13)?,
+            // The text of a `json` is the text.
+            args: row.try_get_unchecked(14)?,
         })
     }
 }
@@ -102,7 +109,7 @@ impl Store {
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
-        let claimed: Vec<Claimed> = self
+        let mut claimed: Vec<Claimed> = self
             .query_as(self.sql().claim.clone())
             .bind(worker)
             .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
@@ -117,6 +124,7 @@ impl Store {
         let asked: i64 = asks.iter().map(|a| a.items).sum();
         let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
         assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
+        claimed.sort_unstable_by_key(|item| (item.run_at, item.id));
         Ok(claimed)
     }
 

@@ -72,6 +72,25 @@ impl Store {
         Ok(finished)
     }
 
+    /// Ends work of one fence number that succeeded and calls nobody back. Refused as a whole when
+    /// one of the ids is among the ended already: then `finish` does it.
+    pub(crate) async fn succeed(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        fence: i32,
+        ended: &[(Uuid, &str)],
+    ) -> SqlResult<Vec<Uuid>> {
+        let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
+        self.query_scalar(self.sql().succeed.clone())
+            .bind(worker)
+            .bind(fence)
+            .bind(ids)
+            .bind(results)
+            .fetch_all(conn)
+            .await
+    }
+
     /// Puts failed attempts back, due after their backoff. Leaves out what was superseded, and
     /// what somebody canceled: the caller ends that (and finds out which it was).
     pub(crate) async fn retry(

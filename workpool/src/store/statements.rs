@@ -39,7 +39,7 @@ statements! {
     lock_own lock_pools lock_slots lock_worker lost_pools next_callback notify orphans overview
     owned parked pool_of pools prune prune_audit prune_pool prune_stats register register_slots
     release release_callbacks release_unknown remove_pool renew replay resize result retry
-    retry_callback retry_ended run_now seed_pools set_log_level show stats status sync take
+    retry_callback retry_ended run_now seed_pools set_log_level show stats status succeed sync take
     unknown_functions unsettled waiting watch why
 }
 

@@ -47,20 +47,21 @@ pub(crate) async fn run(
 async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
     let mut groups: BTreeMap<(Step, i32), Vec<End>> = BTreeMap::new();
     for end in batch {
-        groups.entry((end.verdict.step(), end.fence)).or_default().push(end);
+        groups.entry((end.step(), end.fence)).or_default().push(end);
     }
     while let Some(((step, fence), mut ends)) = groups.pop_first() {
         // One lock order for everybody who locks several items.
         ends.sort_by_key(|end| end.id);
-        let canceled = write(shared, (fence, step), ends).await;
-        // What was not tried again, somebody had canceled (or superseded: the fence finds out).
-        if !canceled.is_empty() {
-            groups.entry((Step::Finish, fence)).or_default().extend(canceled);
+        let rest = write(shared, (fence, step), ends).await;
+        // What was not tried again, somebody had canceled (or superseded: the fence finds out); what
+        // is no common end after all, is ended as any other.
+        if !rest.is_empty() {
+            groups.entry((Step::Finish, fence)).or_default().extend(rest);
         }
     }
 }
 
-/// Writes one group. Returns what is not tried again, to be ended as canceled.
+/// Writes one group. Returns what has to be finished instead.
 fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFuture<'_, Vec<End>> {
     Box::pin(async move {
         let mut backoff = shared.backoff("completer");
@@ -76,6 +77,9 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
             if shared.connections.ending.is_closed() {
                 // The worker has ended; recovery does the rest.
                 return Vec::new();
+            }
+            if group.1 == Step::Succeed && is_refusal(&error) {
+                return ends;
             }
             let alone = ends.len() == 1;
             if !is_locked(&error) && !is_refusal(&error) {
@@ -104,11 +108,11 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
 
 /// One bad end, or one locked row, must not stop the others.
 async fn write_singly(shared: &Arc<Shared>, group: (i32, Step), ends: Vec<End>) -> Vec<End> {
-    let mut canceled = Vec::new();
+    let mut rest = Vec::new();
     for end in ends {
-        canceled.extend(write(shared, group, vec![end]).await);
+        rest.extend(write(shared, group, vec![end]).await);
     }
-    canceled
+    rest
 }
 
 /// Somebody's transaction holds the row, for example with a cancel: try again beside the others.

@@ -25,6 +25,8 @@ pub(crate) struct End {
     pub(crate) started: Instant,
     /// From the due time to the claim.
     pub(crate) lag_ms: i64,
+    /// Somebody may want to know of its end.
+    pub(crate) calls: bool,
     /// The span of the attempt.
     pub(crate) trace: Option<String>,
     pub(crate) verdict: Verdict,
@@ -57,6 +59,8 @@ pub(crate) enum Verdict {
 pub(crate) enum Step {
     Retry,
     Release,
+    /// The common end: success, and nobody to call back.
+    Succeed,
     Finish,
 }
 
@@ -69,15 +73,26 @@ pub(crate) struct Sent {
     pub(crate) callbacks: Vec<RawCallback>,
 }
 
-impl Verdict {
+impl End {
     pub(crate) const fn step(&self) -> Step {
-        match self {
-            Self::Retry(..) => Step::Retry,
-            Self::Release => Step::Release,
-            Self::Success(_) | Self::Failed(_) | Self::Canceled(_) => Step::Finish,
+        match self.verdict {
+            Verdict::Retry(..) => Step::Retry,
+            Verdict::Release => Step::Release,
+            Verdict::Success(_) if !self.calls => Step::Succeed,
+            Verdict::Success(_) | Verdict::Failed(_) | Verdict::Canceled(_) => Step::Finish,
         }
     }
 
+    /// The id and the result of a success.
+    fn succeeded(&self) -> Option<(Uuid, &str)> {
+        match &self.verdict {
+            Verdict::Success(result) => Some((self.id, result)),
+            _ => None,
+        }
+    }
+}
+
+impl Verdict {
     /// After which time another attempt is due.
     pub(crate) const fn again(&self) -> Option<Duration> {
         match self {
@@ -158,6 +173,16 @@ pub(crate) async fn send(
             };
             let back = ending.run(release).await?;
             Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
+        }
+        Step::Succeed => {
+            let ended: Vec<_> = ends.iter().filter_map(End::succeeded).collect();
+            let succeed = async |conn: &mut PgConnection| {
+                failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
+                let done = store.succeed(conn, worker, fence, &ended).await?;
+                failpoint::reach(failpoint::FINISH_DONE, conn).await.map(|()| done)
+            };
+            let done = ending.run(succeed).await?;
+            Ok(Sent { matched: done.into_iter().collect(), callbacks: Vec::new() })
         }
         Step::Finish => {
             let ended: Vec<_> = ends.iter().map(End::ended).collect();

@@ -71,6 +71,7 @@ impl Item {
             function: self.row.function.as_str().into(),
             started: self.started,
             lag_ms: self.row.lag_ms,
+            calls: self.row.calls,
             trace: self.trace.clone(),
             verdict,
         }

@@ -13,13 +13,14 @@ WITH mine AS MATERIALIZED (
     UPDATE workpool.work w
     -- The bounds are those of the columns: one row written by hand must not fail the claim of all.
     SET worker = $1, attempt = LEAST(w.attempt + 1, 1000000000), fence = LEAST(w.fence + 1, 1000000000), started_at = statement_timestamp()
-    -- = ANY (ARRAY(…)) evaluates the choice once and goes by the primary key; IN (…) may evaluate it again for each row, and
-    -- claim more than the limit, or hash-join over the whole table.
-    WHERE w.id = ANY (ARRAY(
-        SELECT d.id
+    -- = ANY (ARRAY(…)) evaluates the choice once; IN (…) may evaluate it again for each row, and claim more than the limit, or
+    -- hash-join over the whole table. Locked rows do not move, so their places say which they are; one that had moved between the
+    -- snapshot and its lock is not found there, and waits for the next claim.
+    WHERE w.ctid = ANY (ARRAY(
+        SELECT d.ctid
         FROM mine m
         CROSS JOIN LATERAL (
-            SELECT i.id
+            SELECT i.ctid
             FROM workpool.work i
             -- statement_timestamp(), not clock_timestamp(): a volatile function cannot bound the index scan.
             WHERE i.pool = m.pool AND i.worker IS NULL
@@ -30,7 +31,7 @@ WITH mine AS MATERIALIZED (
             FOR NO KEY UPDATE SKIP LOCKED
         ) d
     ))
-    RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at,
+    RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at, w.callback IS NOT NULL AS calls,
         w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.trace, w.args
 ), marked AS (
     UPDATE workpool.slots s
@@ -42,9 +43,7 @@ WITH mine AS MATERIALIZED (
     WHERE s.worker = $1 AND s.pool = m.pool
         AND ((c.run_at, c.id) > (s.claimed_to, s.claimed_id) OR m.asleep <> m.was_asleep)
 )
-SELECT
-    id, pool, function, kind, attempt, fence, run_at,
-    (extract(epoch FROM statement_timestamp() - run_at) * 1000)::bigint AS lag_ms,
-    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args::text AS args
+-- In no order, and without arithmetic: that is cheaper where they are started.
+SELECT id, pool, function, kind, attempt, fence, run_at, statement_timestamp() AS claimed_at, calls,
+    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args
 FROM claimed
-ORDER BY run_at, id
