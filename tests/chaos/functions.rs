@@ -59,7 +59,12 @@ impl Child {
     }
 }
 
-/// Enqueues an item of a kind, with its callback.
+/// Whether an item has a callback: the ends of those without one take another way.
+pub(crate) fn calls_back(id: Uuid) -> bool {
+    id.as_bytes()[15].is_multiple_of(2)
+}
+
+/// Enqueues an item of a kind.
 pub(crate) async fn enqueue(
     context: &impl EnqueueContext,
     kind: Kind,
@@ -67,21 +72,18 @@ pub(crate) async fn enqueue(
     pool: &str,
     order: Order,
 ) -> workpool::Result<()> {
-    let (id, told_of) = (WorkId::from_uuid(id), id.to_string());
     let delay = Duration::from_millis(order.delay);
+    macro_rules! send {
+        ($function:ident) => {{
+            let call = $function::enqueue(context, order).id(WorkId::from_uuid(id)).pool(pool);
+            let call = call.run_after(delay);
+            if calls_back(id) { call.on_complete::<told>(id.to_string()).await } else { call.await }
+        }};
+    }
     let enqueued = match kind {
-        Kind::Once => {
-            let call = once::enqueue(context, order).id(id).pool(pool);
-            call.run_after(delay).on_complete::<told>(told_of).await
-        }
-        Kind::Again => {
-            let call = again::enqueue(context, order).id(id).pool(pool);
-            call.run_after(delay).on_complete::<told>(told_of).await
-        }
-        Kind::Book => {
-            let call = book::enqueue(context, order).id(id).pool(pool);
-            call.run_after(delay).on_complete::<told>(told_of).await
-        }
+        Kind::Once => send!(once),
+        Kind::Again => send!(again),
+        Kind::Book => send!(book),
     };
     enqueued.map(drop)
 }

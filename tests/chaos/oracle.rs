@@ -6,7 +6,7 @@ use uuid::Uuid;
 use workpool::Cancel;
 
 use crate::books::{Books, Call, End, Move, Step};
-use crate::functions::ATTEMPTS;
+use crate::functions::{ATTEMPTS, calls_back};
 use crate::items::{Item, Kind, Origin};
 use crate::outside::{Left, Sighting};
 
@@ -130,6 +130,9 @@ impl<'a> Oracle<'a> {
 
     fn check_callback(&self, item: &Item, end: &End) -> Result<(), String> {
         let calls: &[Call] = self.books.calls.get(&item.id).map_or(&[], Vec::as_slice);
+        if !calls_back(item.id) {
+            return require(calls.is_empty(), || "it has no callback, and one ran".into());
+        }
         let [call] = calls else {
             return Err(format!("its callback took effect {} times", calls.len()));
         };

@@ -30,3 +30,4 @@ mod testing;
 mod times;
 mod together;
 mod transactions;
+mod turns;

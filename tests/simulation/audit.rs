@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::{Executor, PgPool};
 use uuid::Uuid;
 
+use crate::load::calls_back;
 use crate::notes::Notes;
 use crate::world::World;
 
@@ -181,6 +182,10 @@ impl Books {
 
     fn check_callback(&self, item: &Enqueued, end: &End) -> Result<(), String> {
         let none = Vec::new();
+        if !calls_back(item.id) {
+            let calls = self.calls.get(&item.id).map_or(0, Vec::len);
+            return require(calls == 0, || "it has no callback, and one ran".into());
+        }
         let [call] = &**self.calls.get(&item.id).unwrap_or(&none) else {
             let calls = self.calls.get(&item.id).map_or(0, Vec::len);
             return Err(format!("its callback took effect {calls} times"));

@@ -8,7 +8,7 @@ use workpool::{Cancel, WorkId, sqlx};
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
 use crate::line::{Line, MENDED};
-use crate::load::{enqueue_one, one};
+use crate::load::{enqueue_one, id_that, one};
 use crate::world::{eventually, within};
 use workpool_tests::{Fault, Loses};
 
@@ -25,6 +25,25 @@ async fn nothing_is_entered_from_a_claim_whose_answer_was_lost_and_it_does_not_c
         let item = enqueue_one(line.world.workpool(), kind, How::Takes(1)).await;
         line.mended(&[item]).await;
         assert_eq!(line.attempts(&item), [1], "{kind:?}");
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
+}
+
+#[tokio::test]
+async fn ends_that_were_written_with_a_claim_without_an_answer_are_neither_lost_nor_doubled() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        line.world.limit(2).await;
+        let mut queue = Vec::new();
+        for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(20) {
+            let id = id_that(false);
+            one(line.world.workpool(), kind, id, Task { how: How::Takes(1), fails: 0 }).await;
+            queue.push(Enqueued::new(id.uuid(), kind));
+        }
+        line.proxy.arm(line.loses(loses, "turn").with_rows());
+        let worker = line.worker().await;
+        line.mended(&queue).await;
         worker.shutdown().await;
         audit::nobody_is_left(&line.world).await;
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{FromRow, Row};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::query::Query;
+use sqlx::{FromRow, Postgres, Row};
 use uuid::Uuid;
 
 use super::{SqlResult, Store, Timestamp};
@@ -98,6 +99,14 @@ pub(super) fn policy(row: &PgRow) -> SqlResult<Option<RetryPolicy>> {
     }))
 }
 
+/// What a turn came to.
+#[derive(Debug, Default)]
+pub(crate) struct Turned {
+    pub(crate) claimed: Vec<Claimed>,
+    /// The ids that ended; the others were superseded.
+    pub(crate) ended: Vec<Uuid>,
+}
+
 impl Store {
     /// Claims due items, by due time. One statement, one commit: an answer means that they are
     /// ours, and an error that it is not known (`release_unknown`).
@@ -109,23 +118,45 @@ impl Store {
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
-        let mut claimed: Vec<Claimed> = self
-            .query_as(self.sql().claim.clone())
-            .bind(worker)
-            .bind(asks.iter().map(|a| a.pool).collect::<Vec<_>>())
-            .bind(asks.iter().map(|a| a.items).collect::<Vec<_>>())
-            .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
-            .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
-            .bind(functions)
-            .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
+        let claim = claim_arguments(self.query(self.sql().claim.clone()), worker, asks, functions);
+        let rows = claim.fetch_all(&mut *conn).await?;
+        let mut claimed = rows.iter().map(Claimed::from_row).collect::<SqlResult<Vec<_>>>()?;
+        failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
+        check_and_sort(&mut claimed, asks);
+        Ok(claimed)
+    }
+
+    /// Ends work of one fence number as `succeed` does, and claims into the slots that it leaves,
+    /// in the same statement. An error says of both what it says of each.
+    pub(crate) async fn turn(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        asks: &[Ask<'_>],
+        functions: &[&str],
+        (fence, ended): (i32, &[(Uuid, &str)]),
+    ) -> SqlResult<Turned> {
+        failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
+        failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
+        let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
+        let rows = claim_arguments(self.query(self.sql().turn.clone()), worker, asks, functions)
+            .bind(fence)
+            .bind(ids)
+            .bind(results)
             .fetch_all(&mut *conn)
             .await?;
+        failpoint::reach(failpoint::FINISH_DONE, &mut *conn).await?;
         failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
-        let asked: i64 = asks.iter().map(|a| a.items).sum();
-        let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
-        assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
-        claimed.sort_unstable_by_key(|item| (item.run_at, item.id));
-        Ok(claimed)
+        let mut turned = Turned::default();
+        for row in &rows {
+            if row.try_get::<Option<i16>, _>(3)?.is_some() {
+                turned.claimed.push(Claimed::from_row(row)?);
+            } else {
+                turned.ended.push(row.try_get(0)?);
+            }
+        }
+        check_and_sort(&mut turned.claimed, asks);
+        Ok(turned)
     }
 
     /// Hands back what is marked as ours and is not in `in_hand`, once every claim under way is
@@ -169,4 +200,31 @@ impl Store {
         let due = |(pool, us, items)| (pool, Due { wait: wait(us), items });
         Ok(rows.into_iter().map(due).collect())
     }
+}
+
+type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// The arguments that `claim` and `turn` have in common.
+fn claim_arguments<'q>(
+    statement: Statement<'q>,
+    worker: Uuid,
+    asks: &[Ask<'_>],
+    functions: &[&str],
+) -> Statement<'q> {
+    statement
+        .bind(worker)
+        .bind(asks.iter().map(|a| a.pool.to_owned()).collect::<Vec<_>>())
+        .bind(asks.iter().map(|a| a.items).collect::<Vec<_>>())
+        .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
+        .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
+        .bind(functions.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
+}
+
+/// By due time, as they are to be started; never more than were asked for.
+fn check_and_sort(claimed: &mut [Claimed], asks: &[Ask<'_>]) {
+    let asked: i64 = asks.iter().map(|a| a.items).sum();
+    let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+    assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
+    claimed.sort_unstable_by_key(|item| (item.run_at, item.id));
 }

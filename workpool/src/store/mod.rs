@@ -36,7 +36,7 @@ use sqlx::{FromRow, Postgres, SqlStr};
 use crate::error::{Error, Result};
 
 pub(crate) use callbacks::RawCallback;
-pub(crate) use claim::{Ask, Claimed, Due};
+pub(crate) use claim::{Ask, Claimed, Due, Turned};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;
 pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};

@@ -40,7 +40,7 @@ statements! {
     owned parked pool_of pools prune prune_audit prune_pool prune_stats register register_slots
     release release_callbacks release_unknown remove_pool renew replay resize result retry
     retry_callback retry_ended run_now seed_pools set_log_level show stats status succeed sync take
-    unknown_functions unsettled waiting watch why
+    turn unknown_functions unsettled waiting watch why
 }
 
 /// Puts the schema in, which has been checked, and drops the comments that every execution would

@@ -57,3 +57,12 @@ pub(crate) async fn changed(shared: &Shared, pool: &Arc<str>) {
         let _ = shared.control(async |conn| store.notify(conn, &payload).await).await;
     }
 }
+
+/// The same for one who does not wait for it.
+pub(crate) fn changed_soon(shared: &Arc<Shared>, pool: &Arc<str>) {
+    if !shared.is_watched(pool) {
+        return shared.workpool.hub().send(Hint::Change(Arc::clone(pool)));
+    }
+    let (told, pool) = (Arc::clone(shared), Arc::clone(pool));
+    shared.attempts.spawn(async move { changed(&told, &pool).await });
+}

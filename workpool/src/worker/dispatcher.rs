@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::ends::{End, Way};
 use super::executor;
 use super::pools::PoolState;
 use super::shared::Shared;
@@ -32,16 +33,20 @@ pub(crate) enum Event {
         /// When the first of them that is tried again is due.
         again: Option<Duration>,
     },
+    /// Ends of pools that wait for a slot, to be written with the next claim.
+    Ended(Vec<End>),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
 }
 
 pub(crate) struct Dispatcher {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     events: mpsc::UnboundedReceiver<Event>,
     hints: broadcast::Receiver<Hint>,
-    pools: HashMap<Arc<str>, PoolState>,
-    functions: Vec<&'static str>,
+    pub(super) pools: HashMap<Arc<str>, PoolState>,
+    pub(super) functions: Vec<&'static str>,
+    /// Ends that the next claim writes.
+    pub(super) owed: Vec<End>,
     /// When to ask next what is marked as ours without our knowing: at once after an error, again
     /// a little later, since the server may run a claim after the client has given it up, and
     /// now and then in any case.
@@ -53,6 +58,23 @@ pub(crate) struct Dispatcher {
     /// Not before that, so that one look serves many.
     peek_at: Instant,
     backoff: Backoff,
+}
+
+/// What was asked of one pool.
+pub(super) struct Asked {
+    pool: Arc<str>,
+    items: i64,
+    asleep: bool,
+}
+
+impl Asked {
+    pub(super) fn of(asks: &[Ask<'_>], pools: &HashMap<Arc<str>, PoolState>) -> Vec<Self> {
+        let asked = |ask: &Ask<'_>| {
+            let (pool, _) = pools.get_key_value(ask.pool)?;
+            Some(Self { pool: Arc::clone(pool), items: ask.items, asleep: ask.asleep })
+        };
+        asks.iter().filter_map(asked).collect()
+    }
 }
 
 /// Between two looks for lost claims: usually, and after an error.
@@ -71,6 +93,7 @@ impl Dispatcher {
             shared,
             events,
             pools: HashMap::new(),
+            owed: Vec::new(),
             reconcile_at: Instant::now() + RECONCILE,
             uncertain: false,
             poll_at: Instant::now(),
@@ -89,6 +112,7 @@ impl Dispatcher {
                     self.wait().await;
                 }
                 Err(error) => {
+                    self.give_ends_back(Way::Back);
                     // Whatever it was: nothing is started before the database has said what is
                     // ours.
                     self.uncertain = true;
@@ -99,6 +123,10 @@ impl Dispatcher {
         for pool in self.pools.values() {
             self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, false);
         }
+        // What the completer has left to this comes back to it.
+        self.events.close();
+        self.drain();
+        self.give_ends_back(Way::Back);
     }
 
     fn is_over(&self) -> bool {
@@ -124,6 +152,14 @@ impl Dispatcher {
             Event::Freed { pool, items, again } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
                     pool.freed(items, again.map(|again| Instant::now() + again));
+                }
+            }
+            Event::Ended(ends) => {
+                for end in ends {
+                    if let Some(pool) = self.pools.get_mut(&end.pool) {
+                        pool.owes();
+                    }
+                    self.owed.push(end);
                 }
             }
             Event::Synced(rows) => self.synced(rows),
@@ -157,11 +193,13 @@ impl Dispatcher {
     /// One round trip or two. False: there is nothing to do now.
     async fn step(&mut self) -> SqlResult<bool> {
         if !self.shared.lease.is_valid() {
+            self.give_ends_back(Way::Back);
             return Ok(false);
         }
         if self.uncertain || Instant::now() >= self.reconcile_at {
             self.reconcile().await?;
         }
+        let turned = self.turn().await?;
         self.make_room().await?;
         let now = Instant::now();
         let wanted = now >= self.peek_at && self.pools.values().any(|pool| pool.wants_look(now));
@@ -170,7 +208,7 @@ impl Dispatcher {
         self.take_slots().await?;
         // To get here may have taken a while.
         let claimed = self.shared.lease.is_valid() && self.claim().await?;
-        Ok(due || claimed)
+        Ok(turned || due || claimed)
     }
 
     /// After a claim without an answer: hands back what is marked as ours and was never entered.
@@ -232,20 +270,23 @@ impl Dispatcher {
     /// Claims for all pools that may have work and have free slots. False: there are none.
     async fn claim(&mut self) -> SqlResult<bool> {
         let now = Instant::now();
-        let hot: Vec<_> = self.pools.values().filter(|p| p.claimable(now) > 0).collect();
-        if hot.is_empty() {
+        // The slots of what is still to be written are not free yet.
+        let free = |pool: &&PoolState| pool.ended == 0 && pool.claimable(now) > 0;
+        let asks: Vec<_> = self.pools.values().filter(free).map(|pool| pool.ask(now)).collect();
+        if asks.is_empty() {
             return Ok(false);
         }
-        let asks: Vec<_> = hot.iter().map(|pool| pool.ask(now)).collect();
-        let asked: Vec<(Arc<str>, i64, bool)> = hot
-            .iter()
-            .zip(&asks)
-            .map(|(pool, Ask { items, asleep, .. })| (Arc::clone(&pool.name), *items, *asleep))
-            .collect();
+        let asked = Asked::of(&asks, &self.pools);
         let (store, worker) = (self.shared.store(), self.shared.worker);
         let claim =
             async |conn: &mut PgConnection| store.claim(conn, worker, &asks, &self.functions).await;
         let claimed = self.shared.control(claim).await?;
+        self.start_all(asked, claimed, now);
+        Ok(true)
+    }
+
+    /// Takes in the answer to a claim, and starts what it claimed.
+    pub(super) fn start_all(&mut self, asked: Vec<Asked>, claimed: Vec<Claimed>, now: Instant) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
         for row in claimed {
             match found.get_mut(&*row.pool) {
@@ -253,11 +294,10 @@ impl Dispatcher {
                 None => drop(found.insert(row.pool.as_str().into(), vec![row])),
             }
         }
-        for (name, items, asleep) in asked {
-            let rows = found.remove(&name).unwrap_or_default();
-            self.start(&name, rows, items, asleep, now);
+        for Asked { pool, items, asleep } in asked {
+            let rows = found.remove(&pool).unwrap_or_default();
+            self.start(&pool, rows, items, asleep, now);
         }
-        Ok(true)
     }
 
     /// Starts what was claimed of one pool, in order.
@@ -304,11 +344,17 @@ impl Dispatcher {
         Ok(any)
     }
 
-    /// Tells this process for which pools it need not notify others.
+    /// Tells this process for which pools it need not notify others, and the completer which wait for
+    /// a slot.
     fn publish(&mut self) {
         let all_functions = self.shared.settings.runs_all();
         let lease = self.shared.lease.is_valid();
         for pool in self.pools.values_mut() {
+            let waits = pool.waits_for_slots();
+            if pool.waits != waits {
+                pool.waits = waits;
+                self.shared.set_waiting(&pool.name, waits);
+            }
             let ready = all_functions && lease && pool.is_ready();
             if pool.published != ready {
                 pool.published = ready;

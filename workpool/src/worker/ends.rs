@@ -30,6 +30,18 @@ pub(crate) struct End {
     /// The span of the attempt.
     pub(crate) trace: Option<String>,
     pub(crate) verdict: Verdict,
+    pub(crate) way: Way,
+}
+
+/// Who writes an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The completer, or the dispatcher with its next claim.
+    Either,
+    /// The completer: the dispatcher has not.
+    Back,
+    /// The same, but the dispatcher may have: its answer was lost.
+    Unknown,
 }
 
 impl End {
@@ -84,7 +96,7 @@ impl End {
     }
 
     /// The id and the result of a success.
-    fn succeeded(&self) -> Option<(Uuid, &str)> {
+    pub(crate) fn succeeded(&self) -> Option<(Uuid, &str)> {
         match &self.verdict {
             Verdict::Success(result) => Some((self.id, result)),
             _ => None,

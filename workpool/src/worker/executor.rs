@@ -1,14 +1,14 @@
 //! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. One
 //! task an item; nothing of the user's runs in the tasks of the worker.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::ends::{End, Verdict};
+use super::ends::{End, Verdict, Way};
 use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{query, transaction};
@@ -17,7 +17,7 @@ use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
-use crate::store::{Claimed, Ended};
+use crate::store::{Claimed, Ended, is_refusal};
 use crate::telemetry::{self, AttemptFields};
 use crate::trace;
 
@@ -31,6 +31,8 @@ pub(crate) struct Item {
     /// Its span, when somebody traces.
     trace: Option<String>,
     announced: Once,
+    /// The statement for the common end was refused: the general one has to end it.
+    general: AtomicBool,
 }
 
 impl Item {
@@ -62,6 +64,18 @@ impl Item {
         Ended { trace: self.trace.clone(), ..verdict.ended(self.row.id, self.row.attempt) }
     }
 
+    /// Whether success of it is the common end: nobody is to be called back.
+    pub(crate) fn ends_plainly(&self) -> bool {
+        !self.row.calls && !self.general.load(Ordering::Relaxed)
+    }
+
+    /// Takes note when the database would not have the common end.
+    pub(crate) fn refused(&self, error: &sqlx::Error) {
+        if is_refusal(error) {
+            self.general.store(true, Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn end(&self, verdict: Verdict) -> End {
         End {
             id: self.row.id,
@@ -74,6 +88,7 @@ impl Item {
             calls: self.row.calls,
             trace: self.trace.clone(),
             verdict,
+            way: Way::Either,
         }
     }
 }
@@ -82,7 +97,8 @@ impl Item {
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
     let canceled = shared.take_in_hand(&row);
     let (started, announced) = (Instant::now(), Once::new());
-    let mut item = Item { row, pool, canceled, started, trace: None, announced };
+    let general = AtomicBool::new(false);
+    let mut item = Item { row, pool, canceled, started, trace: None, announced, general };
     let span = telemetry::attempt_span(item.fields());
     let continues = shared.settings.continue_traces;
     item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);

@@ -25,6 +25,7 @@ mod shared;
 mod silence;
 mod sync;
 mod transaction;
+mod turn;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};

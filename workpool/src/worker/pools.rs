@@ -14,6 +14,9 @@ const BATCH: i64 = 1000;
 /// From so many slots on a claim takes half of them at most: while the ends of one half are
 /// written, the other runs or is claimed.
 const HALVES: i64 = 16;
+/// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
+/// instead of two. With more of them, two statements at a time are worth more.
+const TURNS: i64 = 64;
 /// So many successful claims in `BUSY_WINDOW` make a pool busy: it is polled every `BUSY_POLL`,
 /// and whoever enqueues need not notify, until `QUIET` empty claims in a row.
 const BUSY: usize = 20;
@@ -33,6 +36,8 @@ const YIELD: Duration = Duration::from_millis(200);
 pub(crate) struct PoolState {
     pub(crate) name: Arc<str>,
     pub(crate) running: i64,
+    /// The part of them that has ended, which the next claim is to write.
+    pub(crate) ended: i64,
     granted: i64,
     frozen: bool,
     /// Slots to keep at most, because others wait.
@@ -61,6 +66,8 @@ pub(crate) struct PoolState {
     empty: u32,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
+    /// What the completer has been told of `waits_for_slots`.
+    pub(crate) waits: bool,
 }
 
 impl PoolState {
@@ -68,6 +75,7 @@ impl PoolState {
         Self {
             name,
             running: 0,
+            ended: 0,
             granted: 0,
             frozen: false,
             cap: None,
@@ -85,6 +93,7 @@ impl PoolState {
             successes: VecDeque::new(),
             empty: 0,
             published: false,
+            waits: false,
         }
     }
 
@@ -152,7 +161,18 @@ impl PoolState {
         if self.frozen {
             return 0;
         }
-        self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.running
+        self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.running + self.ended
+    }
+
+    /// Whether there is more to claim once a slot becomes free.
+    pub(crate) fn waits_for_slots(&self) -> bool {
+        let full = self.usable() - self.ended <= 0;
+        self.hot && !self.paused && !self.frozen && full && self.granted <= TURNS
+    }
+
+    /// An item has ended, which the next claim is to write.
+    pub(crate) fn owes(&mut self) {
+        self.ended += 1;
     }
 
     /// Whether it has due work, and no slot for it.
@@ -202,7 +222,7 @@ impl PoolState {
         Ask {
             pool: &self.name,
             items: self.claimable(now),
-            running: self.running,
+            running: self.running - self.ended,
             since: if now < until { since } else { Timestamp::EPOCH },
             asleep: !self.is_busy(now),
         }

@@ -56,6 +56,7 @@ pub(crate) struct Shared {
     counters: Mutex<HashMap<Arc<str>, Counters>>,
     logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
     watched: Mutex<HashSet<Arc<str>>>,
+    waiting: Mutex<HashSet<Arc<str>>>,
 }
 
 /// The parts that a life begins with.
@@ -111,6 +112,7 @@ impl Shared {
             counters: Mutex::default(),
             logs: Mutex::default(),
             watched: Mutex::default(),
+            waiting: Mutex::default(),
         };
         let inboxes = Inboxes { ends: ends_in, events: events_in, callbacks: callbacks_in };
         (Arc::new(shared), inboxes)
@@ -198,6 +200,20 @@ impl Shared {
     pub(crate) fn log(&self, pool: &Arc<str>) -> Arc<PoolLog> {
         let mut logs = locked(&self.logs);
         Arc::clone(logs.entry(Arc::clone(pool)).or_insert_with(|| Arc::new(PoolLog::new())))
+    }
+
+    /// The pools for which the dispatcher waits for a slot to become free.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+        locked(&self.waiting)
+    }
+
+    pub(crate) fn set_waiting(&self, pool: &Arc<str>, waits: bool) {
+        let mut waiting = self.waiting();
+        if waits {
+            waiting.insert(Arc::clone(pool));
+        } else {
+            waiting.remove(pool);
+        }
     }
 
     pub(crate) fn set_watched(&self, pools: HashSet<Arc<str>>) {

@@ -247,6 +247,7 @@ async fn commit(
     result: String,
 ) -> Result<Tried, Broken> {
     let link = job.link(shared);
+    let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
     let called = match link.in_time(job.end(shared, &mut tx, &result)).await {
         Ok(Some(called)) => called,
         Ok(None) => {
@@ -254,6 +255,10 @@ async fn commit(
             return rolled_back.map(|()| Tried::Superseded).map_err(|_| Tried::Superseded.into());
         }
         Err(error) if lost_connection(&error) => return Err(lost(&error).into()),
+        // It is run again, to end in the general way.
+        Err(error) if plainly && is_refusal(&error) => {
+            return Ok(Tried::Again(Failure::from_error(error.into())));
+        }
         Err(error) => return Ok(refused(error)),
     };
     let committed = link.in_time(tx.commit()).await;
@@ -306,6 +311,13 @@ impl Job<'_> {
         failpoint::reach(self.points().ran, &mut *tx).await?;
         let ended = match self {
             Self::Mutation(item, _) => {
+                if item.ends_plainly() {
+                    let end = [(item.row.id, result)];
+                    let done = store.succeed(&mut *tx, worker, item.row.fence, &end).await;
+                    let done = done.inspect_err(|error| item.refused(error))?;
+                    failpoint::reach(self.points().ended, tx).await?;
+                    return Ok((!done.is_empty()).then(Vec::new));
+                }
                 let success = Verdict::Success(result.to_owned());
                 let end = [item.ended(&success)];
                 let known = callbacks::at_once(shared, false);
