@@ -15,6 +15,7 @@ use super::{query, transaction};
 use crate::context::ActionCtx;
 use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
+use crate::meter::FunctionMeter;
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{Claimed, Ended};
@@ -30,6 +31,7 @@ pub(crate) struct Item {
     pub(crate) started: Instant,
     /// Its span, when somebody traces.
     trace: Option<String>,
+    meter: FunctionMeter,
     announced: Once,
 }
 
@@ -49,6 +51,7 @@ impl Item {
             let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
             let lag_ms = self.row.lag_ms.saturating_add(here);
             telemetry::started(&shared.log(&self.pool), self.fields(), lag_ms);
+            self.meter.started(lag_ms);
         });
     }
 
@@ -73,6 +76,7 @@ impl Item {
             lag_ms: self.row.lag_ms,
             calls: self.row.calls,
             trace: self.trace.clone(),
+            meter: self.meter.clone(),
             verdict,
         }
     }
@@ -80,9 +84,10 @@ impl Item {
 
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
-    let canceled = shared.take_in_hand(&row);
+    let meter = shared.meter.function(&pool, &row.function);
+    let canceled = shared.take_in_hand(&row, &meter);
     let (started, announced) = (Instant::now(), Once::new());
-    let mut item = Item { row, pool, canceled, started, trace: None, announced };
+    let mut item = Item { row, pool, canceled, started, trace: None, meter, announced };
     let span = telemetry::attempt_span(item.fields());
     let continues = shared.settings.continue_traces;
     item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);
