@@ -83,6 +83,24 @@ async fn a_scraper_reads_every_metric_under_its_name() {
 }
 
 #[tokio::test]
+async fn a_lost_lease_is_counted_and_the_worker_that_follows_is_ready() {
+    let prometheus = prometheus();
+    let stage = Stage::new().await;
+    let worker = stage.start().await;
+    let (health, first) = (worker.health(), worker.id());
+    stage.execute("UPDATE workpool.workers SET dead = true").await;
+    eventually("another life begins", async || worker.id() != first).await;
+    eventually("it is ready", async || health.readiness().await.ready).await;
+    let counted = || {
+        let page = prometheus.render();
+        let line = page.lines().find_map(|line| line.strip_prefix("workpool_leases_lost_total "));
+        line.is_some_and(|count| count != "0")
+    };
+    eventually("it is counted", async || counted()).await;
+    worker.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_second_recorder_is_refused() {
     prometheus();
     let second = Prometheus::install();
