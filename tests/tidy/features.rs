@@ -5,7 +5,7 @@ use std::process::Command;
 use super::root;
 
 #[test]
-fn a_normal_build_has_no_failpoints() {
+fn a_normal_build_has_neither_failpoints_nor_what_only_features_need() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--package", "workpool", "--edges", "normal", "--prefix", "none"])
         .args(["--offline", "--locked"])
@@ -15,5 +15,8 @@ fn a_normal_build_has_no_failpoints() {
     let text = String::from_utf8_lossy(&tree.stdout);
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     assert!(text.contains("sqlx v"), "an odd tree: {text}");
-    assert!(!text.lines().any(|line| line.starts_with("fail v")), "it depends on `fail`");
+    for other in ["fail", "axum", "metrics", "opentelemetry", "tracing-opentelemetry"] {
+        let start = format!("{other} v");
+        assert!(!text.lines().any(|line| line.starts_with(&start)), "it depends on `{other}`");
+    }
 }

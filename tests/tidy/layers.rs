@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{files, none};
 
 /// Each module with its layer; a module imports only its own and lower layers.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &[
         "work",
         "retry",
@@ -15,6 +15,8 @@ const LAYERS: [&[&str]; 12] = [
         "function",
         "payload",
         "telemetry",
+        "meter",
+        "metrics",
         "trace",
         "events",
         "backoff",
@@ -32,6 +34,7 @@ const LAYERS: [&[&str]; 12] = [
     &["context"],
     &["registry"],
     &["connect", "worker"],
+    &["health", "prometheus"],
     &["testing", "private", "lib"],
 ];
 

@@ -131,3 +131,20 @@ fn every_event_is_documented() {
     let missing = named.filter(|event| !documented.contains(&format!("| `{event}` |")));
     none(missing.map(|event| format!("event `{event}` is not in events.rs")).collect());
 }
+
+#[test]
+fn every_metric_is_documented_and_named_in_one_place() {
+    let code = fs::read_to_string(root().join("workpool/src/meter/names.rs")).unwrap();
+    let page = fs::read_to_string(root().join("workpool/src/metrics.rs")).unwrap();
+    let metrics = code.split(" = \"workpool_").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut faults: Vec<_> = metrics
+        .filter(|name| !page.contains(&format!("| `workpool_{name}` |")))
+        .map(|name| format!("metric `workpool_{name}` is not in metrics.rs"))
+        .collect();
+    let macros = ["counter!(\"", "gauge!(\"", "histogram!(\""];
+    let others = files("workpool/src", ".rs")
+        .into_iter()
+        .filter(|(_, text)| macros.iter().any(|one| text.contains(one)));
+    faults.extend(others.map(|(path, _)| format!("{} names a metric", path.display())));
+    none(faults);
+}

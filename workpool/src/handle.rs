@@ -11,6 +11,7 @@ use crate::BoxFuture;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::lane::Lanes;
+use crate::meter;
 use crate::store::{BEGIN, Link, Store, conflicts};
 
 /// A handle on the work in one schema of one database. Cheap to clone; all clones share their
@@ -74,6 +75,13 @@ impl Workpool {
         &self.inner.store
     }
 
+    /// Asks the database for a sign of life.
+    #[cfg(feature = "health")]
+    pub(crate) async fn ping(&self) -> Result<()> {
+        use sqlx::Connection;
+        self.run(async |conn| Ok(conn.ping().await?)).await
+    }
+
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.inner.hub
     }
@@ -91,7 +99,8 @@ impl Workpool {
         &self,
         operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T>,
     ) -> Result<T> {
-        self.inner.link.run(operation).await
+        let answer = self.inner.link.run(operation).await;
+        answer.inspect_err(meter::refused)
     }
 
     /// Runs a transaction of ours, and again when it conflicts with others. In a task of its own: a

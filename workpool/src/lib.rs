@@ -59,6 +59,9 @@
 //! - [`Enqueue`]: what one enqueue can say.
 //! - [`inspect`]: what is going on, why something does not run, and steering it.
 //! - [`events`]: what is logged.
+#![cfg_attr(feature = "health", doc = "- [`health`]: endpoints for whatever restarts processes.")]
+#![cfg_attr(feature = "prometheus", doc = "- [`prometheus`]: an endpoint for a scraper.")]
+#![cfg_attr(feature = "metrics", doc = "- [`metrics`]: what is measured.")]
 #![cfg_attr(feature = "testing", doc = "- [`testing`]: a PostgreSQL and tools for your own tests.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -77,13 +80,20 @@ mod failure;
 mod finite;
 mod function;
 mod handle;
+#[cfg(feature = "health")]
+pub mod health;
 mod hub;
 pub mod inspect;
 mod lane;
 mod listener;
+mod meter;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod monitor;
 mod payload;
 mod pool;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod registry;
 mod retry;
 mod store;

@@ -14,6 +14,7 @@ use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::lane::Answer;
+use crate::meter;
 use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection};
 use crate::telemetry;
 use crate::writer;
@@ -93,6 +94,7 @@ pub(crate) async fn write(
         store.enqueue(conn, &first.pool, chunk, notify).await?;
         rest = after;
     }
+    meter::enqueued(items);
     for item in items {
         let delay = Duration::from_micros(item.delay_us.unsigned_abs());
         let when = item.run_at.map_or_else(|| SystemTime::now() + delay, Timestamp::to_system);

@@ -13,6 +13,7 @@ use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::lane::{Answer, Waiting};
+use crate::meter;
 use crate::store::{Held, NewWork, is_transient};
 use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, write};
 
@@ -105,7 +106,7 @@ impl Writer {
             write(store, conn, items, !ready).await?;
             Ok(failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?)
         };
-        self.workpool.link().run_on(held, written).await?;
+        self.workpool.link().run_on(held, written).await.inspect_err(meter::refused)?;
         if ready {
             hub.send(Hint::Work(self.pool.as_str().into()));
         }

@@ -43,6 +43,15 @@ impl Link {
         Self { source: Source::Own(stock), begin, deadline: Some(deadline) }
     }
 
+    /// How many of its connections are in use.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn in_use(&self) -> usize {
+        match &self.source {
+            Source::App(db) => (db.size() as usize).saturating_sub(db.num_idle()),
+            Source::Own(stock) => stock.in_use(),
+        }
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         match &self.source {
             Source::App(db) => db.is_closed(),

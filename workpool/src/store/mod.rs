@@ -57,6 +57,8 @@ use statements::Statements;
 pub(crate) use statements::begin_with_settings;
 #[cfg(feature = "testing")]
 pub(crate) use statements::for_database;
+#[cfg(feature = "metrics")]
+pub(crate) use stats::Look;
 pub(crate) use stats::{Counters, PoolCounts};
 pub(crate) use steer::Act;
 pub(crate) use stock::{Chosen, Stock};

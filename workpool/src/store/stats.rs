@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+#[cfg(feature = "metrics")]
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 
@@ -84,6 +86,16 @@ impl PoolCounts {
     }
 }
 
+/// What waits in a pool, beyond its number.
+#[cfg(feature = "metrics")]
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// For how long the first item in line has been due.
+    pub(crate) overdue: Duration,
+    /// Callbacks that were given up.
+    pub(crate) parked: i64,
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a rate of counts")]
 fn rate(part: i64, whole: i64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
@@ -128,6 +140,15 @@ impl Store {
             .bind(until)
             .fetch_all(conn)
             .await
+    }
+
+    /// What a report measures beyond that.
+    #[cfg(feature = "metrics")]
+    pub(crate) async fn look(&self, conn: &mut PgConnection, pool: &str) -> SqlResult<Look> {
+        let look = self.query_as(self.sql().look.clone()).bind(pool);
+        let (overdue, parked): (Option<i64>, i64) = look.fetch_one(conn).await?;
+        let overdue = Duration::from_micros(overdue.unwrap_or(0).max(0).unsigned_abs());
+        Ok(Look { overdue, parked })
     }
 
     /// Of these pools, those whose window is over and that nobody else reports: with its begin and end.

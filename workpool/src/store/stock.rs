@@ -83,6 +83,11 @@ impl Stock {
         self.0.idle.lock().expect("no code panics with this lock")
     }
 
+    #[cfg(feature = "metrics")]
+    pub(super) fn in_use(&self) -> usize {
+        (self.0.size as usize).saturating_sub(self.0.places.available_permits())
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.0.places.is_closed()
     }

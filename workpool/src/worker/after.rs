@@ -13,6 +13,7 @@ use crate::telemetry::{self, AttemptFields};
 pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
     shared.put_down(end.id, end.fence);
     if !written {
+        end.meter.fenced();
         return telemetry::fenced(end.id, end.attempt);
     }
     let Some(status) = end.verdict.status() else { return };
@@ -34,6 +35,7 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
         function: &end.function,
         attempt: end.attempt,
     };
+    end.meter.ended(status, duration);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     telemetry::completed(&shared.log(&end.pool), fields, status, duration_ms);
 }

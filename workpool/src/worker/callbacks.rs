@@ -154,10 +154,14 @@ fn start(shared: &Arc<Shared>, callback: RawCallback, permit: OwnedSemaphorePerm
 }
 
 async fn execute(shared: &Shared, callback: &RawCallback) {
+    let begun = std::time::Instant::now();
+    let meter = shared.meter.callback(&callback.callback);
     let failure = match shared.registry.get(&callback.callback).map(|entry| entry.handler) {
         Some(Handler::OnComplete(run)) => match attempt(shared, callback, run).await {
-            Some(failure) => failure,
-            None => return,
+            Tried::Failed(failure) | Tried::Again(failure) => failure,
+            Tried::Committed(..) => return meter.succeeded(begun.elapsed()),
+            // It is done, or not ours any more.
+            Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => return,
         },
         _ => Failure::new(FailureKind::Invalid, "the registered function is no on_complete"),
     };
@@ -165,21 +169,18 @@ async fn execute(shared: &Shared, callback: &RawCallback) {
     trace::failed(&shown);
     telemetry::callback_failed(callback.id, &callback.callback, callback.attempt, &shown);
     let delay = next_delay(&failure, callback.attempt.unsigned_abs());
+    meter.failed(delay.is_none(), begun.elapsed());
     if delay.is_none() {
         telemetry::parked(callback.id, &callback.callback, &shown);
     }
     put_back(shared, callback, delay, &failure).await;
 }
 
-/// None: it is done, or not ours any more.
-async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Option<Failure> {
+async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Tried {
     let canceled = shared.lease.lost.child_token();
     let attempt = shared.attempt(callback.id, (callback.attempt, callback.fence), canceled);
     let job = Job::Callback(callback, run);
-    match transaction::repeat(shared, &attempt, job, None).await {
-        Tried::Committed(..) | Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => None,
-        Tried::Failed(failure) | Tried::Again(failure) => Some(failure),
-    }
+    transaction::repeat(shared, &attempt, job, None).await
 }
 
 /// When a failed callback is tried again; none: it is parked, to be read and replayed.

@@ -17,6 +17,7 @@ use super::shared::Shared;
 use super::{after, callbacks};
 use crate::BoxFuture;
 use crate::failure::{Failure, FailureKind};
+use crate::meter;
 use crate::store::{is_locked, is_refusal};
 use crate::telemetry;
 
@@ -94,7 +95,10 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
                     backoff.succeeded();
                     return book(shared, group.1, ends, sent, resent).await;
                 }
-                Err(error) => error,
+                Err(error) => {
+                    meter::failed(&error);
+                    error
+                }
             };
             if shared.connections.ending.is_closed() {
                 // The worker has ended; recovery does the rest.

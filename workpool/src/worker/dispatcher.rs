@@ -313,6 +313,7 @@ impl Dispatcher {
         let last = rows.last().map(|row| row.run_at);
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         pool.claimed(found, asked, last, asleep, now);
+        self.shared.meter.claimed(name, found);
         for row in rows {
             executor::start(&self.shared, row, Arc::clone(name));
         }

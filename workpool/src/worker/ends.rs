@@ -11,6 +11,7 @@ use super::callbacks;
 use super::shared::Shared;
 use crate::failpoint;
 use crate::failure::Failure;
+use crate::meter::FunctionMeter;
 use crate::store::{Ended, RawCallback, Retried, SqlResult};
 use crate::work::OutcomeKind;
 
@@ -29,6 +30,7 @@ pub(crate) struct End {
     pub(crate) calls: bool,
     /// The span of the attempt.
     pub(crate) trace: Option<String>,
+    pub(crate) meter: FunctionMeter,
     pub(crate) verdict: Verdict,
     pub(crate) way: Way,
 }

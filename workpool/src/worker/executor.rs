@@ -15,6 +15,7 @@ use super::{query, transaction};
 use crate::context::ActionCtx;
 use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
+use crate::meter::FunctionMeter;
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{Claimed, Ended, is_refusal};
@@ -30,6 +31,7 @@ pub(crate) struct Item {
     pub(crate) started: Instant,
     /// Its span, when somebody traces.
     trace: Option<String>,
+    meter: FunctionMeter,
     announced: Once,
     /// The statement for the common end was refused: the general one has to end it.
     general: AtomicBool,
@@ -51,6 +53,7 @@ impl Item {
             let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
             let lag_ms = self.row.lag_ms.saturating_add(here);
             telemetry::started(&shared.log(&self.pool), self.fields(), lag_ms);
+            self.meter.started(lag_ms);
         });
     }
 
@@ -87,6 +90,7 @@ impl Item {
             lag_ms: self.row.lag_ms,
             calls: self.row.calls,
             trace: self.trace.clone(),
+            meter: self.meter.clone(),
             verdict,
             way: Way::Either,
         }
@@ -95,10 +99,12 @@ impl Item {
 
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
-    let canceled = shared.take_in_hand(&row);
+    let meter = shared.meter.function(&pool, &row.function);
+    let canceled = shared.take_in_hand(&row, &meter);
     let (started, announced) = (Instant::now(), Once::new());
     let general = AtomicBool::new(false);
-    let mut item = Item { row, pool, canceled, started, trace: None, announced, general };
+    let mut item =
+        Item { row, pool, canceled, started, trace: None, meter, announced, general };
     let span = telemetry::attempt_span(item.fields());
     let continues = shared.settings.continue_traces;
     item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::backoff::Backoff;
+use crate::meter;
 use crate::store::{SqlResult, operate};
 use crate::telemetry;
 
@@ -41,9 +42,11 @@ async fn beat(shared: &Shared, stop: &CancellationToken) {
             }
             Ok(false) => {
                 telemetry::worker_lost(shared.worker);
+                meter::lease_lost();
                 return shared.lease.lost.cancel();
             }
             Err(error) => {
+                meter::failed(&error);
                 conn = None;
                 retry_pause(&mut backoff, &error, shared.settings.heartbeat)
             }

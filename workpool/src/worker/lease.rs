@@ -33,6 +33,14 @@ impl Lease {
         self.valid_until.fetch_max(until, Ordering::AcqRel);
     }
 
+    /// For how long it is surely valid.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn left(&self) -> Duration {
+        let until = Duration::from_micros(self.valid_until.load(Ordering::Acquire));
+        let left = until.saturating_sub(self.base.elapsed());
+        if self.lost.is_cancelled() { Duration::ZERO } else { left }
+    }
+
     /// Whether nobody else can have taken over yet.
     pub(crate) fn is_valid(&self) -> bool {
         let now = u64::try_from(self.base.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -34,7 +34,7 @@ pub(crate) struct Life {
     beating: tokio_util::sync::DropGuard,
 }
 
-/// Between looks whether all tasks are alive.
+/// Between looks whether all tasks are alive, and what is in use.
 const WATCHED: Duration = Duration::from_millis(500);
 /// How long the last steps of a shutdown may take when the database does not answer.
 pub(crate) const LAST_STEPS: Duration = Duration::from_secs(5);
@@ -75,6 +75,8 @@ impl Life {
         let lost = &self.shared.lease.lost;
         let ended = || tasks.iter().any(|task| task.is_finished()) || self.heartbeat.is_finished();
         while !lost.is_cancelled() && !ended() {
+            #[cfg(feature = "metrics")]
+            super::measure::sample(&self.shared);
             let _ = timeout(WATCHED, lost.cancelled()).await;
         }
     }
@@ -99,6 +101,8 @@ impl Life {
         self.shared.stop.cancel();
         self.shared.cut.cancel();
         self.shared.lease.lost.cancel();
+        #[cfg(feature = "metrics")]
+        super::measure::sample(&self.shared);
         self.shared.attempts.close();
         tokio::spawn(async move {
             self.shared.attempts.wait().await;

@@ -74,13 +74,19 @@ async fn report(shared: &Shared) -> SqlResult<()> {
         pools.iter().map(|row| &*row.name).filter(|pool| shared.settings.serves(pool)).collect();
     let window = shared.settings.report.as_secs_f64();
     let elected = async |conn: &mut PgConnection| store.elect_report(conn, &served, window).await;
+    #[cfg(feature = "metrics")]
+    let asked = std::time::Instant::now();
     for (pool, since, until) in shared.control(elected).await? {
         let stats =
             async |conn: &mut PgConnection| store.stats(conn, &[&pool], Some((since, until))).await;
         for counts in shared.control(stats).await? {
             telemetry::report(&shared.log(&pool.as_str().into()), &pool, &counts);
+            #[cfg(feature = "metrics")]
+            super::measure::look(shared, &counts).await?;
         }
     }
+    #[cfg(feature = "metrics")]
+    shared.meter.forget_looks(shared.settings.report, asked);
     Ok(())
 }
 

@@ -16,8 +16,12 @@ mod heartbeat;
 mod lease;
 mod life;
 mod maintenance;
+#[cfg(feature = "metrics")]
+mod measure;
 mod permits;
 mod pools;
+#[cfg(feature = "health")]
+mod pulse;
 mod query;
 mod recovery;
 mod settings;
@@ -45,6 +49,8 @@ use crate::handle::Workpool;
 use crate::registry::Registry;
 use crate::telemetry;
 
+#[cfg(feature = "health")]
+pub(crate) use self::pulse::Pulse;
 pub use self::settings::WorkerBuilder;
 
 /// A running worker. Made by [`Workpool::worker`]`().start()`.
@@ -54,7 +60,6 @@ pub use self::settings::WorkerBuilder;
 /// ends first; what was running then is recovered when the lease runs out.
 #[must_use = "dropping it stops the worker"]
 pub struct Worker {
-    stop: CancellationToken,
     task: Option<JoinHandle<()>>,
     now: Arc<Now>,
 }
@@ -63,6 +68,10 @@ pub struct Worker {
 struct Now {
     shared: Mutex<Arc<Shared>>,
     troubles: Arc<Troubles>,
+    /// It is to end.
+    stop: CancellationToken,
+    /// It has.
+    ended: CancellationToken,
 }
 
 impl Worker {
@@ -79,6 +88,11 @@ impl Worker {
         self.now.troubles.is_none() && self.now.current().lease.is_valid()
     }
 
+    #[cfg(feature = "health")]
+    pub(crate) fn pulse(&self) -> Pulse {
+        Pulse(Arc::clone(&self.now))
+    }
+
     /// Stops claiming, lets what runs end (for at most the grace), hands back the rest, and lets
     /// go of the lease, which is renewed until then. Callbacks that have not begun are among what is
     /// handed back: another worker runs them, or the next one to start.
@@ -87,7 +101,7 @@ impl Worker {
     ///
     /// The shutdown goes on when the future is dropped.
     pub async fn shutdown(mut self) {
-        self.stop.cancel();
+        self.now.stop.cancel();
         if let Some(task) = self.task.take() {
             let _ = task.await;
         }
@@ -96,7 +110,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.now.stop.cancel();
     }
 }
 
@@ -157,17 +171,18 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
 async fn launch(source: Source) -> Result<Worker> {
     let life = Life::begin(source.parts()).await?;
     let shared = Mutex::new(Arc::clone(&life.shared));
-    let now = Arc::new(Now { shared, troubles: Arc::clone(&source.troubles) });
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(supervise(source, life, Arc::clone(&now), stop.clone()));
-    Ok(Worker { stop, task: Some(task), now })
+    let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+    let now = Arc::new(Now { shared, troubles: Arc::clone(&source.troubles), stop, ended });
+    let task = tokio::spawn(supervise(source, life, Arc::clone(&now)));
+    Ok(Worker { task: Some(task), now })
 }
 
 /// Ends the life when it is told to, and begins another whenever the lease was lost.
-async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: CancellationToken) {
+async fn supervise(source: Source, mut life: Life, now: Arc<Now>) {
+    let _ended = now.ended.clone().drop_guard();
     loop {
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = now.stop.cancelled() => break,
             () = life.over() => {}
         }
         life.abandon();
@@ -178,7 +193,7 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>, stop: Cancella
                 Err(error) => {
                     let pause = backoff.failed(&error);
                     tokio::select! {
-                        () = stop.cancelled() => return,
+                        () = now.stop.cancelled() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
                 }

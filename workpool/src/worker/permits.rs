@@ -13,6 +13,8 @@ pub(crate) const BESIDE: u32 = 16;
 pub(crate) struct Permits {
     common: Arc<Semaphore>,
     beside: Arc<Semaphore>,
+    #[cfg(feature = "metrics")]
+    size: u32,
     of_pool: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
@@ -27,6 +29,8 @@ impl Permits {
         Self {
             common: Arc::new(Semaphore::new(common as usize)),
             beside: Arc::new(Semaphore::new(BESIDE as usize)),
+            #[cfg(feature = "metrics")]
+            size: common + BESIDE,
             of_pool: Mutex::default(),
         }
     }
@@ -44,6 +48,13 @@ impl Permits {
             places = beside => places,
         };
         Permit { _places: places }
+    }
+
+    /// How many places are taken.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn in_use(&self) -> usize {
+        let free = self.common.available_permits() + self.beside.available_permits();
+        (self.size as usize).saturating_sub(free)
     }
 
     fn of_pool(&self, pool: &Arc<str>) -> Arc<Semaphore> {

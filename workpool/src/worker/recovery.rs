@@ -76,7 +76,9 @@ async fn recover(shared: &Shared, dead: Uuid) -> SqlResult<i64> {
     for item in &items {
         let what = fate(item).word();
         telemetry::recovered(item.id, &item.pool, &item.function, what, dead);
-        shared.workpool.hub().send(Hint::Work(item.pool.as_str().into()));
+        let pool: Arc<str> = item.pool.as_str().into();
+        shared.meter.function(&pool, &item.function).recovered(what);
+        shared.workpool.hub().send(Hint::Work(pool));
     }
     if !items.is_empty() {
         shared.workpool.hub().send(Hint::Signal);

@@ -19,6 +19,7 @@ use super::permits::Permits;
 use crate::backoff::{Backoff, Troubles};
 use crate::context::{Attempt, State};
 use crate::handle::Workpool;
+use crate::meter::{self, FunctionMeter, Level, Meter};
 use crate::registry::Registry;
 use crate::store::{Claimed, Counters, RawCallback, SqlResult, Store};
 use crate::telemetry::PoolLog;
@@ -51,12 +52,21 @@ pub(crate) struct Shared {
     /// A statement that claims callbacks may have succeeded without our knowing.
     pub(crate) callbacks_uncertain: AtomicBool,
     pub(crate) troubles: Arc<Troubles>,
-    in_hand: Mutex<HashMap<Uuid, (i32, CancellationToken)>>,
+    pub(crate) meter: Meter,
+    in_hand: Mutex<HashMap<Uuid, InHand>>,
     callbacks_in_hand: Mutex<HashSet<Uuid>>,
     counters: Mutex<HashMap<Arc<str>, Counters>>,
     logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
     watched: Mutex<HashSet<Arc<str>>>,
     waiting: Mutex<HashSet<Arc<str>>>,
+}
+
+/// An item that is ours.
+#[derive(Debug)]
+struct InHand {
+    fence: i32,
+    canceled: CancellationToken,
+    _running: Level,
 }
 
 /// The parts that a life begins with.
@@ -107,6 +117,7 @@ impl Shared {
             sync_now: Notify::new(),
             callbacks_uncertain: AtomicBool::new(false),
             troubles: parts.troubles,
+            meter: Meter::new(),
             in_hand: Mutex::default(),
             callbacks_in_hand: Mutex::default(),
             counters: Mutex::default(),
@@ -127,7 +138,7 @@ impl Shared {
         &self,
         operation: impl AsyncFnOnce(&mut PgConnection) -> SqlResult<T>,
     ) -> SqlResult<T> {
-        self.connections.control.run(operation).await
+        self.connections.control.run(operation).await.inspect_err(meter::failed)
     }
 
     pub(crate) fn backoff(&self, what: &'static str) -> Backoff {
@@ -135,16 +146,18 @@ impl Shared {
     }
 
     /// Notes that an item is ours, from its claim until its end is known to be written.
-    pub(crate) fn take_in_hand(&self, item: &Claimed) -> CancellationToken {
-        let token = self.lease.lost.child_token();
-        locked(&self.in_hand).insert(item.id, (item.fence, token.clone()));
-        token
+    pub(crate) fn take_in_hand(&self, item: &Claimed, meter: &FunctionMeter) -> CancellationToken {
+        let canceled = self.lease.lost.child_token();
+        let held =
+            InHand { fence: item.fence, canceled: canceled.clone(), _running: meter.running() };
+        locked(&self.in_hand).insert(item.id, held);
+        canceled
     }
 
     /// The end of a claim is written; a later claim of the same item stays in hand.
     pub(crate) fn put_down(&self, id: Uuid, fence: i32) {
         let mut in_hand = locked(&self.in_hand);
-        if in_hand.get(&id).is_some_and(|(held, _)| *held == fence) {
+        if in_hand.get(&id).is_some_and(|held| held.fence == fence) {
             in_hand.remove(&id);
         }
     }
@@ -155,8 +168,8 @@ impl Shared {
 
     /// Tells a running attempt that it was canceled.
     pub(crate) fn cancel(&self, id: Uuid) {
-        if let Some((_, token)) = locked(&self.in_hand).get(&id) {
-            token.cancel();
+        if let Some(held) = locked(&self.in_hand).get(&id) {
+            held.canceled.cancel();
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
     }
     // The last counts; what cannot be written now is lost, as the docs say.
     let _ = flush(&shared).await;
+    shared.meter.over();
 }
 
 async fn sync(shared: &Shared) -> SqlResult<()> {
@@ -48,6 +49,7 @@ async fn sync(shared: &Shared) -> SqlResult<()> {
     if !new.is_empty() {
         shared.control(async |conn| store.register_slots(conn, worker, &new).await).await?;
     }
+    shared.meter.synced(&pools);
     let mut watched = HashSet::new();
     for row in &pools {
         let pool: Arc<str> = row.pool.as_str().into();

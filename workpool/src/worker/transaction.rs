@@ -19,6 +19,7 @@ use crate::context::{Attempt, MutationCtx};
 use crate::failpoint::{self, Point};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
+use crate::meter;
 use crate::registry::HandlerFuture;
 use crate::store::{Link, RawCallback, SqlResult, is_broken, is_refusal, lost_connection};
 
@@ -126,7 +127,10 @@ impl<'s> Again<'s> {
                 self.reruns += 1;
                 conflict_pause(self.reruns)
             }
-            Tried::Unreachable(error) => self.backoff.failed(&error),
+            Tried::Unreachable(error) => {
+                meter::failed(&error);
+                self.backoff.failed(&error)
+            }
             decided => return Some(decided),
         };
         tokio::select! {
