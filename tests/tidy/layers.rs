@@ -31,7 +31,7 @@ const LAYERS: [&[&str]; 12] = [
     &["context"],
     &["registry"],
     &["connect", "worker"],
-    &["testing", "private", "lib"],
+    &["testing", "private", "lib", "cli"],
 ];
 
 #[test]
