@@ -18,6 +18,7 @@ mod events;
 mod failures;
 mod fences;
 mod hints;
+mod inspect;
 mod limits;
 mod pools;
 mod retries;

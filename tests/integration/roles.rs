@@ -1,11 +1,13 @@
 //! Roles with few privileges, made from the page that describes them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, SqlStr};
+use workpool::inspect::{WorkFilter, WorkState};
 use workpool::testing::Postgres;
-use workpool::{Cancel, Error, Workpool, sqlx};
+use workpool::{Cancel, Error, WorkId, Workpool, sqlx};
 use workpool_tests::{Gates, Witness, patiently, setup};
 
 use crate::functions::echo;
@@ -82,19 +84,23 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
     let only = |names: &str| names.split_whitespace().map(str::to_owned).collect::<BTreeSet<_>>();
     let named = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
     let worker: BTreeSet<String> = named(server.allowed("worker").await);
-    let steering = "remove_pool resize seed_pools set_log_level";
+    let steering = "add_audit remove_pool resize seed_pools set_log_level";
     let denied: BTreeSet<String> =
         all.iter().map(|name| (*name).to_owned()).filter(|name| !worker.contains(name)).collect();
     assert_eq!(denied, only(steering), "what a worker may not");
-    let enqueuer = named(server.allowed("enqueuer").await);
     let reading = "due known next_callback pools pool_of stats status sync unsettled";
+    let looking = "doctor_holds doctor_role doctor_server doctor_tables ended failures history
+        list_callbacks list_slots list_succeeded list_unended list_unsuccessful lost_pools";
     let calls = "add_stats cancel cancelable cancels current enqueue forget_ended notify owned result watch";
     // Who may cancel may also end by hand, and lock what it may end.
-    let implied = "abandoned finish held lock_pools parked waiting";
-    assert_eq!(enqueuer, only(&format!("{reading} {calls} {implied}")), "an enqueuer");
+    let implied = "abandoned contents finish held lock_pools parked retry_ended waiting";
+    let enqueuer = named(server.allowed("enqueuer").await);
+    assert_eq!(enqueuer, only(&format!("{reading} {looking} {calls} {implied}")), "an enqueuer");
     let viewer = named(server.allowed("viewer").await);
-    let inspecting = "cancelable cancels current leases unknown_functions";
-    assert_eq!(viewer, only(&format!("{reading} {inspecting} notify")), "a viewer");
+    let watching =
+        "cancelable cancels current holders leases list_audit list_workers notify overview
+        show unknown_functions why";
+    assert_eq!(viewer, only(&format!("{reading} {looking} {watching}")), "a viewer");
 }
 
 #[tokio::test]
@@ -116,8 +122,31 @@ async fn work_goes_its_way_between_an_enqueuer_and_a_worker_with_few_privileges(
     let viewer = server.handle("viewer").await;
     assert!(viewer.status(waiting).await.unwrap().is_some());
     assert!(viewer.stats("echo").await.unwrap().paused);
+    sees_everything_but_contents(&viewer, waiting).await;
     worker.shutdown().await;
     assert!(worker_is_gone(&server.owner).await);
+}
+
+/// What the person on call may read without seeing anybody's data.
+async fn sees_everything_but_contents(viewer: &Workpool, id: WorkId<String>) {
+    let inspector = viewer.inspect();
+    let hour = Duration::from_hours(1);
+    assert!(!inspector.pools().await.unwrap().is_empty());
+    assert_eq!(inspector.history(None, hour, 10).await.unwrap().len(), 10);
+    for state in WorkState::ALL {
+        let filter = WorkFilter::new().state(state).error("x");
+        inspector.work(&filter, None, 10).await.unwrap();
+    }
+    let seen = inspector.show(id.uuid()).await.unwrap().unwrap();
+    assert!(seen.hidden && seen.args.is_none() && seen.row.state == WorkState::Canceled);
+    assert!(inspector.why(id.uuid()).await.unwrap().is_some());
+    assert!(inspector.failures(None, hour, 10).await.unwrap().is_empty());
+    inspector.callbacks(None, None, 10).await.unwrap();
+    assert_eq!(inspector.workers().await.unwrap().len(), 1);
+    assert!(inspector.doctor().await.unwrap().iter().any(|finding| finding.check == "role"));
+    assert!(inspector.audit(10).await.unwrap().is_empty());
+    let refused = inspector.retry(id.uuid()).await.unwrap_err();
+    assert!(matches!(refused, Error::Database(_)), "{refused}");
 }
 
 async fn worker_is_gone(owner: &Workpool) -> bool {

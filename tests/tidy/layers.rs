@@ -35,7 +35,7 @@ const LAYERS: [&[&str]; 13] = [
     &["registry"],
     &["connect", "worker"],
     &["health", "prometheus"],
-    &["testing", "private", "lib"],
+    &["testing", "private", "lib", "cli"],
 ];
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use sqlx::PgPool;
+use serde::Serialize;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, PgPool};
 
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
@@ -20,6 +21,25 @@ pub struct Builder {
     listen_url: Option<String>,
     migrate: bool,
     deny_undeclared_pools: bool,
+}
+
+/// A step of the schema to its next version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Migration {
+    /// The version that it leads to.
+    pub version: i32,
+    /// What it brings, in a word.
+    pub name: &'static str,
+    /// Its statements, the note that it was applied included.
+    pub sql: String,
+}
+
+impl Migration {
+    fn after(store: &Store, found: i32) -> Vec<Self> {
+        let all = store.migrations_after(found).into_iter();
+        all.map(|(version, name, sql)| Self { version, name, sql }).collect()
+    }
 }
 
 /// Prepared statements that a connection keeps: what sqlx keeps by itself.
@@ -89,6 +109,31 @@ impl Builder {
     pub fn migrate(mut self, on: bool) -> Self {
         self.migrate = on;
         self
+    }
+
+    /// The migrations that the schema in this database still needs, in order, without applying any:
+    /// to look at, or to have somebody else apply them, each in a transaction of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaTooNew`](crate::Error::SchemaTooNew),
+    /// [`Error::Database`](crate::Error::Database).
+    pub async fn pending_migrations(&self, url: &str) -> Result<Vec<Migration>> {
+        let store = Store::new(&self.schema, self.pooled)?;
+        let options = url.parse::<PgConnectOptions>()?.extra_float_digits(None);
+        let mut conn = options.connect().await?;
+        let found = store.version(&mut conn).await?.unwrap_or(0);
+        conn.close().await?;
+        Ok(Migration::after(&store, found))
+    }
+
+    /// All migrations, as an empty database needs them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidConfig`](crate::Error::InvalidConfig) for a schema of an odd name.
+    pub fn migrations(&self) -> Result<Vec<Migration>> {
+        Ok(Migration::after(&Store::new(&self.schema, self.pooled)?, 0))
     }
 
     /// Makes it an error when a function names a pool by a string that nothing declares.

@@ -108,7 +108,7 @@ mod worker;
 mod writer;
 
 pub use cancel::{CancelAll, CanceledAll, ParkedCallback};
-pub use connect::Builder;
+pub use connect::{Builder, Migration};
 pub use context::{ActionCtx, MutationCtx, QueryCtx};
 pub use enqueue::{Enqueue, EnqueueBatch, Many, One};
 pub use error::{Error, Result};

@@ -136,7 +136,10 @@ async fn matching(
     filter: &WorkFilter,
     part: Part,
 ) -> Result<(Vec<Uuid>, Option<Place>)> {
-    let mut listed = store.list_work(conn, filter, part).await?;
+    // Rolled back, so that the settings for looking end with it.
+    let mut look = store.begin_look(conn).await?;
+    let mut listed = store.list_work(&mut look, filter, part).await?;
+    look.rollback().await?;
     let limit = usize::try_from(part.rows).unwrap_or(usize::MAX);
     let full = listed.rows.len() > limit;
     listed.rows.truncate(limit);

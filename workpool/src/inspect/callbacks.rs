@@ -26,6 +26,6 @@ impl Inspector {
         let part = page::part(list, after, limit)?;
         let store = self.workpool.store();
         let listed = async |conn: &mut _| Ok(store.list_callbacks(conn, state, part).await?);
-        Ok(page::page(list, self.workpool.run(listed).await?, part.rows))
+        Ok(page::page(list, self.read(listed).await?, part.rows))
     }
 }

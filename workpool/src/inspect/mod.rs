@@ -30,8 +30,10 @@ mod steer;
 mod work;
 mod workers;
 
+use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use crate::error::Result;
 use crate::handle::Workpool;
 
 pub use crate::view::{
@@ -43,6 +45,8 @@ pub use crate::view::{
 
 /// Items that a count goes up to.
 const BOUND: i64 = 10_000;
+/// The same, and how far the counts of all pools go together.
+const BOUNDS: (i64, i64) = (BOUND, 60_000);
 
 /// Reads and steers. Made by [`Workpool::inspect`]; cheap to clone.
 ///
@@ -66,6 +70,19 @@ impl Inspector {
     pub fn acting_as(mut self, who: impl Into<String>) -> Self {
         self.actor = Some(who.into());
         self
+    }
+
+    /// Reads, in a transaction of its own.
+    async fn read<T>(&self, read: impl AsyncFnOnce(&mut PgConnection) -> Result<T>) -> Result<T> {
+        let store = self.workpool.store();
+        self.workpool
+            .run(async |conn| {
+                let mut tx = store.begin_look(conn).await?;
+                let answer = read(&mut tx).await?;
+                tx.commit().await?;
+                Ok(answer)
+            })
+            .await
     }
 
     /// The handle that it looks through.

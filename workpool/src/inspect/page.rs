@@ -24,15 +24,15 @@ pub(super) fn part(list: &str, after: Option<&Cursor>, limit: u32) -> Result<Par
 }
 
 /// The page, with where the next one begins.
-pub(super) fn page<T>(list: &str, listed: Listed<T>, limit: i64) -> Page<T> {
-    let Listed { now, mut rows, horizon } = listed;
+pub(super) fn page<T>(name: &str, found: Listed<T>, limit: i64) -> Page<T> {
+    let Listed { now, mut rows, horizon } = found;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let full = rows.len() > limit;
     rows.truncate(limit);
     let latest = if full { rows.last().map(|row| row.0) } else { horizon };
     let next = latest.map(|place| {
         let Place { section, at: Timestamp(at), id } = place;
-        Cursor(format!("{list}.{section}.{at}.{}", id.simple()))
+        Cursor(format!("{name}.{section}.{at}.{}", id.simple()))
     });
     Page { rows: rows.into_iter().map(|row| row.1).collect(), next, now }
 }

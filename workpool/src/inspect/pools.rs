@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{BOUND, Inspector};
+use super::{BOUNDS, Inspector};
 use crate::error::Result;
 use crate::store::{BucketRow, HolderRow, OverviewRow};
 use crate::view::{Bucket, Count, Ended, Health, Holder, PoolOverview};
@@ -29,9 +29,8 @@ impl Inspector {
     async fn overview(&self, name: Option<&str>) -> Result<Vec<PoolOverview>> {
         let store = self.workpool.store();
         let (rows, holders) = self
-            .workpool
-            .run(async |conn| {
-                let rows = store.overview(conn, name, BOUND).await?;
+            .read(async |conn| {
+                let rows = store.overview(conn, name, BOUNDS).await?;
                 Ok((rows, store.holders(conn, name).await?))
             })
             .await?;
@@ -60,17 +59,15 @@ impl Inspector {
         let buckets = window.div_ceil(seconds);
         let store = self.workpool.store();
         let (seconds, buckets) = (seconds.cast_signed(), buckets.cast_signed());
-        let rows = self
-            .workpool
-            .run(async |conn| Ok(store.history(conn, pool, seconds, buckets).await?))
-            .await?;
+        let rows =
+            self.read(async |conn| Ok(store.history(conn, pool, seconds, buckets).await?)).await?;
         Ok(rows.into_iter().map(Bucket::from).collect())
     }
 }
 
 fn overview(row: OverviewRow, holders: Vec<Holder>) -> PoolOverview {
     let (health, reason) = health(&row, &holders);
-    let count = |found| Count::bounded(found, BOUND);
+    let count = |found| Count::bounded(found, row.bound);
     let ended = &row.ended;
     PoolOverview {
         max_parallelism: u32::try_from(row.max_parallelism).unwrap_or(u32::MAX),
@@ -137,7 +134,7 @@ fn health(row: &OverviewRow, holders: &[Holder]) -> (Health, String) {
 }
 
 fn waiting(row: &OverviewRow) -> Count {
-    Count::bounded(row.due, BOUND)
+    Count::bounded(row.due, row.bound)
 }
 
 impl From<HolderRow> for Holder {

@@ -166,7 +166,7 @@ impl Inspector {
     /// What was done lately, latest first. Records are kept for 30 days.
     pub async fn audit(&self, limit: u32) -> Result<Vec<AuditRow>> {
         let store = self.workpool.store();
-        self.workpool.run(async |conn| Ok(store.list_audit(conn, i64::from(limit)).await?)).await
+        self.read(async |conn| Ok(store.list_audit(conn, i64::from(limit)).await?)).await
     }
 
     /// Runs an action and records it, in one transaction.

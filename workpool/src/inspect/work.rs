@@ -35,31 +35,30 @@ impl Inspector {
         let part = page::part(list, after, limit)?;
         let store = self.workpool.store();
         let listed = async |conn: &mut _| Ok(store.list_work(conn, filter, part).await?);
-        Ok(page::page(list, self.workpool.run(listed).await?, part.rows))
+        Ok(page::page(list, self.read(listed).await?, part.rows))
     }
 
     /// Everything that is known of one item; none: no such work, or it has been pruned.
     pub async fn show(&self, id: Uuid) -> Result<Option<WorkDetail>> {
         let store = self.workpool.store();
-        self.workpool.run(async |conn| Ok(store.show(conn, id).await?)).await
+        self.read(async |conn| Ok(store.show(conn, id).await?)).await
     }
 
     /// Why an item is not running; none: no such work, or it has been pruned.
     pub async fn why(&self, id: Uuid) -> Result<Option<Why>> {
         let store = self.workpool.store();
-        self.workpool
-            .run(async |conn| {
-                if let Some(row) = store.why(conn, id, BOUND).await? {
-                    let holders = store.holders(conn, Some(&row.pool)).await?;
-                    return Ok(Some(why(row, holders.into_iter().map(Holder::from).collect())));
-                }
-                Ok(store.ended(conn, id).await?.map(|row| Why::Ended {
-                    outcome: OutcomeKind::from_code(row.outcome),
-                    at: row.finished_at.into(),
-                    retried_as: row.retried_as,
-                }))
-            })
-            .await
+        self.read(async |conn| {
+            if let Some(row) = store.why(conn, id, BOUND).await? {
+                let holders = store.holders(conn, Some(&row.pool)).await?;
+                return Ok(Some(why(row, holders.into_iter().map(Holder::from).collect())));
+            }
+            Ok(store.ended(conn, id).await?.map(|row| Why::Ended {
+                outcome: OutcomeKind::from_code(row.outcome),
+                at: row.finished_at.into(),
+                retried_as: row.retried_as,
+            }))
+        })
+        .await
     }
 
     /// Work that failed in the last `window`, grouped by function and error, the largest group
@@ -73,7 +72,7 @@ impl Inspector {
         let store = self.workpool.store();
         let rows = async |conn: &mut _| Ok(store.failures(conn, pool, window, BUDGET).await?);
         let mut groups: HashMap<(String, String, String), FailureGroup> = HashMap::new();
-        for row in self.workpool.run(rows).await? {
+        for row in self.read(rows).await? {
             let error = alike(&row.line);
             let (items, retried) = (row.items.unsigned_abs(), row.retried.unsigned_abs());
             let (latest, latest_at) = (row.latest, row.latest_at.into());

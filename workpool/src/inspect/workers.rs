@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{BOUND, Inspector};
+use super::{BOUNDS, Inspector};
 use crate::error::Result;
 use crate::view::{WorkerPool, WorkerRow};
 
@@ -13,10 +13,9 @@ impl Inspector {
     pub async fn workers(&self) -> Result<Vec<WorkerRow>> {
         let store = self.workpool.store();
         let (mut workers, slots) = self
-            .workpool
-            .run(async |conn| {
+            .read(async |conn| {
                 let workers = store.list_workers(conn).await?;
-                Ok((workers, store.list_slots(conn, BOUND).await?))
+                Ok((workers, store.list_slots(conn, BOUNDS).await?))
             })
             .await?;
         let mut pools: HashMap<Uuid, Vec<WorkerPool>> = HashMap::new();

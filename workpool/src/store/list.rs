@@ -78,7 +78,7 @@ impl Store {
             .bind(filter.function.as_deref())
             .bind(filter.older_than.map(micros))
             .bind(filter.name.as_deref())
-            .bind(filter.error.as_deref().map(str::to_lowercase))
+            .bind(filter.error.as_deref())
             .fetch_all(conn)
             .await?;
         listed(&rows, |row, now| {

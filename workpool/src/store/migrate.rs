@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Executor, Row, SqlSafeStr};
 
 use super::Store;
-use super::statements::rendered;
+use super::statements::{in_schema, rendered};
 use crate::error::{Error, Result};
 use crate::failpoint;
 
@@ -48,6 +48,19 @@ impl Store {
         failpoint::reach(failpoint::MIGRATE_WRITTEN, &mut *tx).await?;
         tx.commit().await?;
         Ok(failpoint::reach(failpoint::MIGRATE_COMMITTED, conn).await?)
+    }
+
+    /// What would bring a schema of this version (0: none) up to this program's: version, name, and
+    /// the statements, which also note that they were applied.
+    pub(crate) fn migrations_after(&self, found: i32) -> Vec<(i32, &'static str, String)> {
+        let after = MIGRATIONS.iter().filter(|(version, ..)| *version > found);
+        let script = after.map(|(version, name, sql)| {
+            let ledger = if *version == 1 { LEDGER } else { "" };
+            let note = format!("INSERT INTO workpool.migrations VALUES ({version}, '{name}');");
+            let sql = in_schema(&format!("{ledger}\n{sql}\n{note}\n"), self.schema());
+            (*version, *name, sql.trim_start().to_owned())
+        });
+        script.collect()
     }
 
     /// Refuses a schema that is not of this program's version.

@@ -13,6 +13,7 @@ mod inspect;
 mod lease;
 mod link;
 mod list;
+mod look;
 mod migrate;
 mod overview;
 mod pooler;

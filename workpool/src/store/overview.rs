@@ -11,6 +11,8 @@ pub(crate) struct OverviewRow {
     pub(crate) name: String,
     pub(crate) max_parallelism: i64,
     pub(crate) paused: bool,
+    /// How far the counts go.
+    pub(crate) bound: i64,
     pub(crate) running: i64,
     /// There may be more that run.
     pub(crate) running_more: bool,
@@ -68,14 +70,19 @@ pub(crate) struct BucketRow {
 }
 
 impl Store {
-    /// All pools, or one, each count stopping after `bound` and one.
+    /// All pools, or one, each count stopping after `bound` and one, and earlier when there are many.
     pub(crate) async fn overview(
         &self,
         conn: &mut PgConnection,
         pool: Option<&str>,
-        bound: i64,
+        (bound, total): (i64, i64),
     ) -> SqlResult<Vec<OverviewRow>> {
-        self.query_as(self.sql().overview.clone()).bind(pool).bind(bound).fetch_all(conn).await
+        self.query_as(self.sql().overview.clone())
+            .bind(pool)
+            .bind(bound)
+            .bind(total)
+            .fetch_all(conn)
+            .await
     }
 
     /// Who holds slots, of all pools or one.

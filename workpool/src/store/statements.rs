@@ -47,9 +47,13 @@ statements! {
 /// otherwise send along.
 pub(super) fn rendered(sql: &str, schema: &str) -> SqlStr {
     let lines = sql.lines().filter(|line| !line.trim_start().starts_with("--"));
-    let text = lines.collect::<Vec<_>>().join("\n").replace("workpool.", &format!("{schema}."));
-    let text = text.replace(" workpool;", &format!(" {schema};"));
+    let text = in_schema(&lines.collect::<Vec<_>>().join("\n"), schema);
     AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
+}
+
+/// Puts the schema in.
+pub(super) fn in_schema(sql: &str, schema: &str) -> String {
+    sql.replace("workpool.", &format!("{schema}.")).replace(" workpool;", &format!(" {schema};"))
 }
 
 /// Begins a transaction with settings of its own, in one round trip.

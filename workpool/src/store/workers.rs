@@ -28,13 +28,15 @@ impl Store {
         read.collect()
     }
 
-    /// What workers have of each pool; `bound`: the most items to look at in each.
+    /// What workers have of each pool; the most items to look at in each,
+    /// and in all.
     pub(crate) async fn list_slots(
         &self,
         conn: &mut PgConnection,
-        bound: i64,
+        (bound, total): (i64, i64),
     ) -> SqlResult<Vec<(Uuid, WorkerPool)>> {
-        let rows = self.query(self.sql().list_slots.clone()).bind(bound).fetch_all(conn).await?;
+        let slots = self.query(self.sql().list_slots.clone()).bind(bound).bind(total);
+        let rows = slots.fetch_all(conn).await?;
         let read = rows.iter().map(|row| {
             let pool = WorkerPool {
                 pool: row.try_get("pool")?,

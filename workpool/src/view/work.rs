@@ -100,7 +100,7 @@ pub struct WorkFilter {
     pub older_than: Option<Duration>,
     /// Only with this name.
     pub name: Option<String>,
-    /// Only with this text in one of the kept failures, whatever its case.
+    /// Only with this text in one of the kept failures, whatever its case (as the database knows it).
     pub error: Option<String>,
 }
 
@@ -140,7 +140,7 @@ impl WorkFilter {
         self
     }
 
-    /// Only with this text in one of the kept failures, whatever its case.
+    /// Only with this text in one of the kept failures, whatever its case (as the database knows it).
     pub fn error(mut self, text: impl Into<String>) -> Self {
         self.error = Some(text.into());
         self

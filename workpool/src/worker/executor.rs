@@ -103,8 +103,7 @@ pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
     let canceled = shared.take_in_hand(&row, &meter);
     let (started, announced) = (Instant::now(), Once::new());
     let general = AtomicBool::new(false);
-    let mut item =
-        Item { row, pool, canceled, started, trace: None, meter, announced, general };
+    let mut item = Item { row, pool, canceled, started, trace: None, meter, announced, general };
     let span = telemetry::attempt_span(item.fields());
     let continues = shared.settings.continue_traces;
     item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);

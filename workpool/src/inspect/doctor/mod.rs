@@ -17,8 +17,7 @@ impl Inspector {
     pub async fn doctor(&self) -> Result<Vec<Finding>> {
         let store = self.workpool.store();
         let mut findings = self
-            .workpool
-            .run(async |conn| {
+            .read(async |conn| {
                 let mut all = Vec::new();
                 let asked = SystemTime::now();
                 let row = store.doctor_server(conn).await?;

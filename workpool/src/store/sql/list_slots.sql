@@ -1,4 +1,4 @@
--- $1 the most items to look at in each pool
+-- $1 the most items to look at in each pool, $2 and in all of them
 -- What runs is found by walking work_due up to the highest place that anybody claimed.
 SELECT s.worker, s.pool, s.granted, s.frozen, COALESCE(r.running, 0) AS running
 FROM workpool.slots s
@@ -12,7 +12,7 @@ LEFT JOIN (
         SELECT w.worker FROM workpool.work w
         WHERE w.pool = b.pool AND (w.run_at, w.id) <= (b.claimed_to, b.claimed_id)
         ORDER BY w.run_at, w.id
-        LIMIT $1::bigint
+        LIMIT (SELECT LEAST($1::bigint, GREATEST(1000, $2::bigint / GREATEST(count(DISTINCT pool), 1))) FROM workpool.slots)
     ) x
     WHERE x.worker IS NOT NULL
     GROUP BY b.pool, x.worker

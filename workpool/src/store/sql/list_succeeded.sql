@@ -1,5 +1,5 @@
 -- $1 pool or null, $2 unused, $3 unused and $4 before id, $5 rows, $6 rows to look at,
--- $7 function, $8 ended so many µs ago, $9 name, $10 text of an error in lower case
+-- $7 function, $8 ended so many µs ago, $9 name, $10 text of an error
 -- A success pays for no index of its own: they are read by id, latest made first.
 WITH looked AS MATERIALIZED (
     SELECT f.id,
@@ -9,7 +9,7 @@ WITH looked AS MATERIALIZED (
         AND ($8::bigint IS NULL OR f.finished_at <= statement_timestamp() - $8 * interval '1 microsecond')
         AND ($9::text IS NULL OR f.name = $9)
         AND ($10::text IS NULL OR EXISTS (
-            SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position($10 IN lower(t.error)) > 0
+            SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
         )) AS matches
     FROM workpool.finished f
     WHERE f.id < $4::uuid

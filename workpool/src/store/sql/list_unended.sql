@@ -1,5 +1,5 @@
 -- $1 pool or null, $2 state or null (0 due, 1 scheduled, 2 retrying, 3 running), $3 and $4 after run_at and id, $5 rows, $6 rows to look at,
--- $7 function, $8 enqueued so many µs ago, $9 name, $10 text of an error in lower case
+-- $7 function, $8 enqueued so many µs ago, $9 name, $10 text of an error
 -- Pools are walked side by side, each a part of work_due of bounded length. Beyond the first place at which a walk ended because of
 -- its bound (the horizon), other pools may have rows that it has not: what lies there is left for the next page.
 WITH RECURSIVE each_pool AS (
@@ -36,7 +36,7 @@ WITH RECURSIVE each_pool AS (
             AND ($8::bigint IS NULL OR w.enqueued_at <= statement_timestamp() - $8::bigint * interval '1 microsecond')
             AND ($9::text IS NULL OR w.name = $9)
             AND ($10::text IS NULL OR EXISTS (
-                SELECT FROM unnest(w.errors::text[]) AS t (error) WHERE position($10 IN lower(t.error)) > 0
+                SELECT FROM unnest(w.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
             )) AS matches
         FROM workpool.work w
         WHERE w.pool = p.pool AND (w.run_at, w.id) > (b.low_at, b.low_id) AND (w.run_at, w.id) <= (b.high_at, b.high_id)

@@ -1,5 +1,5 @@
 -- $1 pool or null, $2 outcome (1 failed, 2 canceled), $3 and $4 before finished_at and id, $5 rows, $6 rows to look at,
--- $7 function, $8 ended so many µs ago, $9 name, $10 text of an error in lower case
+-- $7 function, $8 ended so many µs ago, $9 name, $10 text of an error
 -- As list_unended, latest first.
 WITH RECURSIVE each_pool AS (
     (SELECT f.pool FROM workpool.finished f WHERE $1::text IS NULL AND f.outcome <> 0 ORDER BY f.pool LIMIT 1)
@@ -18,7 +18,7 @@ WITH RECURSIVE each_pool AS (
             ($7::text IS NULL OR f.function = $7)
             AND ($9::text IS NULL OR f.name = $9)
             AND ($10::text IS NULL OR EXISTS (
-                SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position($10 IN lower(t.error)) > 0
+                SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
             )) AS matches
         FROM workpool.finished f
         WHERE f.outcome <> 0 AND f.outcome = $2::smallint AND f.pool = p.pool AND (f.finished_at, f.id) < ($3::timestamptz, $4::uuid)

@@ -1,11 +1,13 @@
--- $1 pool, or null for all, $2 the most items to count
--- Each count walks a part of work_due of bounded length, in its order.
-WITH known AS MATERIALIZED (
+-- $1 pool, or null for all, $2 the most items to count, $3 the most in all of a kind
+-- Each count walks a part of work_due of bounded length, in its order: with many pools, a shorter part of each.
+WITH bound AS MATERIALIZED (
+    SELECT LEAST($2::bigint, GREATEST(1000, $3::bigint / GREATEST(count(*), 1))) AS items FROM workpool.pools WHERE $1::text IS NULL OR name = $1
+), known AS MATERIALIZED (
     SELECT DISTINCT f.name FROM workpool.workers k CROSS JOIN unnest(k.functions) AS f (name)
     WHERE NOT k.dead AND k.expires_at > clock_timestamp()
 )
-SELECT p.name, p.max_parallelism, p.paused,
-    r.running, r.looked > $2 AS running_more, d.items AS due, s.items AS scheduled,
+SELECT p.name, p.max_parallelism, p.paused, (SELECT items FROM bound) AS bound,
+    r.running, r.looked > (SELECT items FROM bound) AS running_more, d.items AS due, s.items AS scheduled,
     (extract(epoch FROM statement_timestamp() - d.oldest) * 1000)::bigint AS lag_ms, d.unknown, d.unknown_function,
     l.workers, c.items AS parked,
     e.minute_succeeded, e.minute_failed, e.minute_retries, e.minute_canceled,
@@ -23,7 +25,7 @@ CROSS JOIN LATERAL (
         ) b
         JOIN workpool.work w ON w.pool = p.name AND (w.run_at, w.id) <= (b.claimed_to, b.claimed_id)
         ORDER BY w.run_at, w.id
-        LIMIT $2 + 1
+        LIMIT (SELECT items + 1 FROM bound)
     ) x
 ) r
 CROSS JOIN LATERAL (
@@ -33,7 +35,7 @@ CROSS JOIN LATERAL (
         SELECT w.run_at, w.function FROM workpool.work w
         WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at <= statement_timestamp()
         ORDER BY w.run_at, w.id
-        LIMIT $2 + 1
+        LIMIT (SELECT items + 1 FROM bound)
     ) x
     LEFT JOIN known k ON k.name = x.function
 ) d
@@ -43,7 +45,7 @@ CROSS JOIN LATERAL (
         SELECT FROM workpool.work w
         WHERE w.pool = p.name AND w.worker IS NULL AND w.run_at > statement_timestamp()
         ORDER BY w.run_at, w.id
-        LIMIT $2 + 1
+        LIMIT (SELECT items + 1 FROM bound)
     ) x
 ) s
 CROSS JOIN LATERAL (
@@ -53,7 +55,7 @@ CROSS JOIN LATERAL (
 ) l
 LEFT JOIN (
     SELECT x.pool, count(*) AS items
-    FROM (SELECT pool FROM workpool.callbacks WHERE parked_at IS NOT NULL ORDER BY parked_at, id LIMIT $2 + 1) x
+    FROM (SELECT pool FROM workpool.callbacks WHERE parked_at IS NOT NULL ORDER BY parked_at, id LIMIT (SELECT items + 1 FROM bound)) x
     GROUP BY x.pool
 ) c ON c.pool = p.name
 CROSS JOIN LATERAL (

@@ -1,0 +1,85 @@
+//! Builds the program once, and runs it.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Run {
+    /// What it answered, if it went well.
+    #[track_caller]
+    pub(crate) fn done(&self) -> &str {
+        assert_eq!(self.code, 0, "{self:#?}");
+        assert_eq!(self.err, "", "a complaint");
+        &self.out
+    }
+
+    /// The same, read as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// That it ended with a code and said so much about why.
+    #[track_caller]
+    pub(crate) fn ended(&self, code: i32, said: &str) {
+        assert_eq!(self.code, code, "{self:#?}");
+        assert!(self.err.contains(said), "no `{said}` in {self:#?}");
+    }
+}
+
+/// The program of this workspace, built by the same cargo into the same place as this test.
+fn path() -> &'static PathBuf {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--package", "workpool"]);
+        cargo.args(["--features", "cli", "--bin", "workpool", "--message-format", "json"]);
+        let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        let messages = String::from_utf8(built.stdout).unwrap();
+        let mut made = messages.lines().filter_map(|line| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            message["executable"].as_str().map(PathBuf::from)
+        });
+        made.next_back().expect("cargo says what it built")
+    })
+}
+
+/// A command without a database, in an environment of its own.
+pub(crate) fn alone(args: &[&str]) -> Command {
+    let mut command = Command::new(path());
+    command.args(args).env_clear().env("USER", "ada").stdin(Stdio::null());
+    command
+}
+
+pub(crate) fn run(mut command: Command) -> Run {
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code().expect("it ended by itself"),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs it against a database.
+pub(crate) async fn workpool(url: &str, args: &str) -> Run {
+    let args: Vec<_> = args.split_whitespace().map(str::to_owned).collect();
+    let url = url.to_owned();
+    let run = move || {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let mut command = alone(&args);
+        command.env("DATABASE_URL", url);
+        run(command)
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
