@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{files, none};
 
 /// Each module with its layer; a module imports only its own and lower layers.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &[
         "work",
         "retry",
@@ -32,6 +32,7 @@ const LAYERS: [&[&str]; 12] = [
     &["context"],
     &["registry"],
     &["connect", "worker"],
+    &["dashboard"],
     &["testing", "private", "lib"],
 ];
 
