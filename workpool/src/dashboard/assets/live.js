@@ -13,43 +13,54 @@ function say(state, text) {
   lamp.textContent = text;
 }
 
-// What somebody has opened, picked or filled in stays as it is.
-function carryOver(from, to) {
-  for (const old of from.querySelectorAll("details[open][id]")) {
-    const now = to.querySelector("#" + CSS.escape(old.id));
-    if (now) now.open = true;
-  }
-  for (const old of from.querySelectorAll("input[type=checkbox][id]:checked")) {
-    const now = to.querySelector("#" + CSS.escape(old.id));
-    if (now) now.checked = true;
+// Not `node.id`: in a form that is a field of this name.
+const key = (node) => node.getAttribute?.("id");
+
+// Makes what is there into what it is now and touches nothing that stays: a link does not vanish
+// under the mouse, what is picked stays picked, what is open stays open.
+function become(old, now) {
+  if (old.isEqualNode(now) || (old.matches?.("form.filter") && old.contains(document.activeElement))) return;
+  if (old.nodeType !== now.nodeType || old.nodeName !== now.nodeName || key(old) != key(now)) {
+    old.replaceWith(now);
+  } else if (old.nodeType !== Node.ELEMENT_NODE) {
+    old.data = now.data;
+  } else {
+    for (const { name } of [...old.attributes]) {
+      if (!now.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    }
+    for (const { name, value } of now.attributes) {
+      if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    }
+    becomeWithin(old, now);
   }
 }
 
-// Puts each element with an id in the place of the one that was there, if it says something else.
-function replace(html) {
-  const next = new DOMParser().parseFromString(html, "text/html").body;
-  const focus = document.activeElement;
-  const key = focus && (focus.id ? "#" + CSS.escape(focus.id) : focus.getAttribute("href") &&
-    `a[href="${CSS.escape(focus.getAttribute("href"))}"]`);
-  if (shape(next) !== shape(content)) {
-    carryOver(content, next);
-    content.replaceChildren(...next.childNodes);
-  } else {
-    for (const now of [...next.children]) {
-      const old = now.id && content.querySelector(":scope > #" + CSS.escape(now.id));
-      // A form that somebody fills in is not taken away.
-      if (!old || now.matches("form.filter") || seen.get(now.id) === now.outerHTML) continue;
-      seen.set(now.id, now.outerHTML);
-      carryOver(old, now);
-      old.replaceWith(now);
+// Children with an id are found by it, wherever they have moved to; the others by their place.
+function becomeWithin(old, now) {
+  const named = new Map([...old.children].filter(key).map((child) => [key(child), child]));
+  let at = old.firstChild;
+  for (const next of [...now.childNodes]) {
+    const alike = at && !key(at) && at.nodeName === next.nodeName ? at : null;
+    const match = key(next) ? named.get(key(next)) : alike;
+    if (!match) {
+      old.insertBefore(next, at);
+      continue;
     }
+    if (match === at) at = at.nextSibling;
+    else old.insertBefore(match, at);
+    become(match, next);
   }
-  if (key && !focus.isConnected) content.querySelector(key)?.focus({ preventScroll: true });
+  while (at) {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  }
+}
+
+function replace(html) {
+  becomeWithin(content, new DOMParser().parseFromString(html, "text/html").body);
   prepare(content);
 }
-
-const seen = new Map();
-const shape = (root) => [...root.children].map((child) => child.tagName + "#" + child.id).join();
 
 function follow() {
   const source = new EventSource(location.href);

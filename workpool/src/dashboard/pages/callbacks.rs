@@ -101,7 +101,7 @@ fn line(desk: &Desk, row: &CallbackRow, now: Time, may_pick: bool) -> Markup {
     };
     let ended = parts::badge(parts::tone_of_outcome(row.outcome), row.outcome.as_str());
     html! {
-        tr {
+        tr id=(format!("row-{id}")) {
             @if may_pick { td.pick data-label="Pick" {
                 @if row.state == CallbackState::Parked {
                     input type="checkbox" name="id" value=(id) id=(format!("pick-{id}"))

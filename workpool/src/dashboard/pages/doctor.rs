@@ -21,15 +21,7 @@ impl View for Doctor {
         let findings = desk.inspector().doctor().await?;
         let content = html! {
             h1 { "Doctor" }
-            table.fold id="findings" {
-                thead { tr {
-                    th scope="col" { "Check" }
-                    th scope="col" { "Finding" }
-                    th scope="col" { "What was found" }
-                    th scope="col" { "What to do" }
-                } }
-                tbody { @for finding in &findings { (row(finding)) } }
-            }
+            section id="findings" { (table(&findings)) }
         };
         Ok(Page { title: "Doctor".into(), tab: Some(Tab::Doctor), content })
     }
@@ -37,6 +29,20 @@ impl View for Doctor {
     /// What it looks at changes slowly.
     fn gap(&self) -> Duration {
         Duration::from_secs(10)
+    }
+}
+
+fn table(findings: &[Finding]) -> Markup {
+    html! {
+        table.fold {
+            thead { tr {
+                th scope="col" { "Check" }
+                th scope="col" { "Finding" }
+                th scope="col" { "What was found" }
+                th scope="col" { "What to do" }
+            } }
+            tbody { @for finding in findings { (row(finding)) } }
+        }
     }
 }
 

@@ -214,7 +214,7 @@ pub(super) fn rows(desk: &Desk, rows: &[WorkRow], now: Time, columns: Columns) -
 fn line(desk: &Desk, row: &WorkRow, now: Time, columns: Columns) -> Markup {
     let links = &desk.links;
     html! {
-        tr {
+        tr id=(format!("row-{}", row.id)) {
             @if columns == Columns::Picked { td.pick data-label="Pick" {
                 input type="checkbox" name="id" value=(row.id) id=(format!("pick-{}", row.id))
                     aria-label=(format!("Pick {}", row.id));

@@ -9,4 +9,5 @@ pub(super) mod list;
 pub(super) mod overview;
 pub(super) mod pool;
 mod timeline;
+mod verdict;
 pub(super) mod workers;

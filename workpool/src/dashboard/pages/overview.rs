@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::pool::steering;
+use super::verdict::verdict;
 use crate::dashboard::page::{Page, View};
 use crate::dashboard::refusal::Answer;
 use crate::dashboard::shell::Tab;
@@ -20,6 +21,8 @@ pub(in crate::dashboard) struct Overview {}
 
 /// Rows of the table; those who have more pools look for one by its name.
 const ROWS: usize = 200;
+/// Actions among which to look for who paused a pool.
+const AUDIT: u32 = 500;
 
 impl View for Overview {
     async fn page(&self, desk: &Desk) -> Answer<Page> {
@@ -29,10 +32,12 @@ impl View for Overview {
             try_join3(inspector.pools(), inspector.history(None, hour, 60), inspector.workers())
                 .await?;
         pools.sort_by(|a, b| gravity(a).cmp(&gravity(b)).then_with(|| a.name.cmp(&b.name)));
+        let paused = pools.iter().any(|pool| pool.health == Health::Paused);
+        let audit = if paused { inspector.audit(AUDIT).await? } else { Vec::new() };
         let alive = workers.iter().filter(|worker| worker.alive).count();
         let content = html! {
             h1.quiet { "Overview" }
-            (verdict(desk, &pools))
+            (verdict(desk, &pools, &audit))
             (tiles(&pools, alive))
             section.charts id="charts" aria-label="The last hour" {
                 (chart::throughput(&history))
@@ -62,36 +67,6 @@ fn title(pools: &[PoolOverview]) -> String {
     match pools.iter().filter(|pool| pool.health != Health::Ok).count() {
         0 => "All well".into(),
         n => format!("{n} of {} pools", pools.len()),
-    }
-}
-
-/// What is wrong, in words, with what would mend it.
-fn verdict(desk: &Desk, pools: &[PoolOverview]) -> Markup {
-    let troubled: Vec<_> = pools.iter().filter(|pool| pool.health != Health::Ok).collect();
-    html! {
-        section.verdict id="verdict" aria-labelledby="verdict-title" {
-            @if pools.is_empty() {
-                h2 id="verdict-title" { "There are no pools yet." }
-                p.muted { "A program that declares some and connects makes them appear here." }
-            } @else if troubled.is_empty() {
-                h2.well id="verdict-title" { "All " (pools.len()) " pools do what they should." }
-            } @else {
-                h2 id="verdict-title" {
-                    (troubled.len()) " of " (pools.len())
-                    @if troubled.len() == 1 { " pools needs a look" } @else { " pools need a look" }
-                }
-                ul {
-                    @for pool in troubled.iter().take(12) {
-                        li {
-                            (parts::health(pool.health))
-                            (parts::pool(&desk.links, &pool.name))
-                            span.reason { bdi { (pool.reason) } }
-                        }
-                    }
-                    @if troubled.len() > 12 { li.muted { "and " (troubled.len() - 12) " more below" } }
-                }
-            }
-        }
     }
 }
 

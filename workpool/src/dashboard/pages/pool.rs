@@ -121,7 +121,7 @@ fn section(
     let query = [("pool", &*pool.name), ("state", state.as_str())];
     let all = desk.links.with("/work", &query);
     html! {
-        section id=(format!("list-{state}")) {
+        section id=(format!("list-{state}")) class=[none(&page.rows)] {
             h2 { (title) }
             @if page.rows.is_empty() {
                 p.muted { "None." }
@@ -137,9 +137,14 @@ fn section(
     }
 }
 
+/// A section without anything takes one line.
+fn none<T>(rows: &[T]) -> Option<&'static str> {
+    rows.is_empty().then_some("none")
+}
+
 fn failing(desk: &Desk, pool: &PoolOverview, failures: &[FailureGroup]) -> Markup {
     html! {
-        section id="failures" {
+        section id="failures" class=[none(failures)] {
             h2 { "Failed in the last day, by error" }
             @if failures.is_empty() { p.muted { "None." } }
             @else {
@@ -153,7 +158,7 @@ fn failing(desk: &Desk, pool: &PoolOverview, failures: &[FailureGroup]) -> Marku
 /// Who holds the slots.
 fn holders(pool: &PoolOverview) -> Markup {
     html! {
-        section id="holders" {
+        section id="holders" class=[none(&pool.holders)] {
             h2 { "Who holds its slots" }
             @if pool.holders.is_empty() { p.muted { "Nobody." } }
             @else {

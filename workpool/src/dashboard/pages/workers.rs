@@ -56,7 +56,7 @@ fn table(desk: &Desk, workers: &[WorkerRow]) -> Markup {
 
 fn row(desk: &Desk, worker: &WorkerRow) -> Markup {
     html! {
-        tr {
+        tr id=(format!("row-{}", worker.id)) {
             th scope="row" {
                 bdi { (worker.host) } ", process " (worker.pid)
                 div.id { (worker.id) }
