@@ -6,6 +6,8 @@ use workpool_tests::{Scene, Stage};
 
 use crate::browsing::Browser;
 
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 #[tokio::test]
 async fn every_answer_forbids_what_is_not_from_here() {
     let stage = Stage::new().await;
@@ -56,7 +58,7 @@ async fn posts_from_elsewhere_and_without_the_token_change_nothing() {
     let token = browser.open("/act/pause?pool=mail").await.token().to_owned();
     let good = format!("pool=mail&token={token}");
     let host = "http://jobs.example";
-    let cases: [(&str, &str, &[(&str, &str)]); 9] = [
+    let cases: [(&str, &str, Headers); 9] = [
         ("cross-site", &good, &[("sec-fetch-site", "cross-site")]),
         ("same-site", &good, &[("sec-fetch-site", "same-site"), ("origin", host)]),
         ("typed", &good, &[("sec-fetch-site", "none")]),

@@ -16,7 +16,7 @@ fn pages(scene: &Scene) -> Vec<String> {
     for state in ["due", "scheduled", "retrying", "running", "succeeded", "failed", "canceled"] {
         pages.push(format!("/work?state={state}&pool={pool}"));
     }
-    pages.push(format!("/work?function={0}&name={0}&error={0}&older=5m&state=failed", text));
+    pages.push(format!("/work?function={text}&name={text}&error={text}&older=5m&state=failed"));
     pages.push(format!("/failures?pool={pool}&hours=1"));
     pages.extend(scene.items().map(|id| format!("/work/{id}")));
     for verb in ["pause", "resume", "scale"] {

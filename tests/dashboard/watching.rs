@@ -40,7 +40,7 @@ async fn a_change_arrives_without_asking_again() {
     let mut browser = Browser::of(&stage);
     let mut overview = follow(&mut browser, "/").await;
     let mut pool = follow(&mut browser, "/pool?name=mail").await;
-    shows(&mut overview, "All ").await;
+    shows(&mut overview, "The only pool does").await;
     shows(&mut pool, ">Pause<").await;
     browser.confirm("/act/pause?pool=mail", "").await;
     shows(&mut overview, "somebody paused it").await;
@@ -89,10 +89,10 @@ async fn a_database_that_does_not_answer_is_said() {
     let stage = Stage::new().await;
     let mut browser = Browser::of(&stage);
     let mut overview = follow(&mut browser, "/").await;
-    shows(&mut overview, "All ").await;
+    shows(&mut overview, "The only pool does").await;
     stage.execute("ALTER TABLE workpool.pools RENAME TO gone").await;
     shows(&mut overview, "event: trouble").await;
     assert_eq!(browser.get("/").await.status, 503);
     stage.execute("ALTER TABLE workpool.gone RENAME TO pools").await;
-    shows(&mut overview, "All ").await;
+    shows(&mut overview, "The only pool does").await;
 }

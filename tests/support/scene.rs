@@ -27,6 +27,41 @@ pub struct Scene {
     pub worker: Uuid,
 }
 
+/// $1 pool, $2 function, $3 text, $4 an error with it, $5 worker, $6 to $12 items.
+const ROWS: [&str; 8] = [
+    "INSERT INTO workpool.pools (name) VALUES ($1) ON CONFLICT DO NOTHING",
+    "INSERT INTO workpool.workers (id, expires_at, host, pid, version, functions)
+     VALUES ($5, now() + interval '1 hour', $3, 4711, $3, ARRAY[$2])",
+    "INSERT INTO workpool.slots (pool, worker, granted, claimed_to) VALUES ($1, $5, 1, now())",
+    "INSERT INTO workpool.work (id, pool, function, kind, name, run_at, worker, attempt, fence, started_at,
+         max_attempts, initial_backoff_ms, backoff_base, callback, context, errors, args)
+     SELECT x.id, $1, $2, 0, left($3, 100), now() + x.after, x.worker, x.attempt, x.attempt,
+         CASE WHEN x.attempt > 0 THEN now() - interval '2 minutes' END,
+         5, 250, 2, $2, to_json($3::text), CASE WHEN x.attempt > 0 THEN ARRAY[$4::text::json] END,
+         json_build_object('text', $3::text, $2::text, 1)
+     FROM (VALUES
+         ($6::uuid, interval '1 hour', NULL::uuid, 0),
+         ($7, interval '-1 minute', NULL, 0),
+         ($8, interval '-2 minutes', $5, 1),
+         ($9, interval '10 minutes', NULL, 2)
+     ) x (id, after, worker, attempt)",
+    "INSERT INTO workpool.finished (id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at,
+         finished_at, expires_at, result, errors, args, callback, context)
+     SELECT x.id, $1, $2, 0, left($3, 100), x.outcome, 1, now() - interval '1 hour', now() - interval '10 minutes',
+         now() - interval '9 minutes', now() + interval '1 day',
+         CASE WHEN x.outcome = 0 THEN to_json($3::text) END,
+         CASE WHEN x.outcome = 1 THEN ARRAY[$4::text::json] END,
+         CASE WHEN x.outcome = 1 THEN to_json($3::text) END, $2, to_json($3::text)
+     FROM (VALUES ($10::uuid, 0), ($11, 1), ($12, 2)) x (id, outcome)",
+    "INSERT INTO workpool.callbacks (id, pool, work_function, callback, context, outcome, attempts, errors, run_at,
+         attempt, parked_at, error)
+     VALUES ($11, $1, $2, $2, to_json($3::text), 1, 1, ARRAY[$4::text::json], now(), 10, now(), $4::text::json)",
+    "INSERT INTO workpool.stats (pool, at, succeeded, failed, retries, lag_us, lag_max_us, duration_us, duration_max_us)
+     SELECT $1, now() - n * interval '1 minute', 40 + n % 17, n % 5, n % 7, 2000000, 900000, 90000000, 4000000
+     FROM generate_series(1, 55) n",
+    "INSERT INTO workpool.audit (who, action, target, outcome) VALUES ($3, 'pause', $3, $3)",
+];
+
 impl Scene {
     /// Writes rows whose names, labels, errors, arguments, results and contexts are this text.
     pub async fn set(workpool: &Workpool, text: &str) -> Self {
@@ -44,40 +79,7 @@ impl Scene {
         let (pool, function) = (scene.pool(), scene.function());
         let json = serde_json::json!({ "kind": "error", "message": text, "sources": [text], "attempt": 1 });
         let mut tx = workpool.db().begin().await.unwrap();
-        let run = [
-            "INSERT INTO workpool.pools (name) VALUES ($1) ON CONFLICT DO NOTHING",
-            "INSERT INTO workpool.workers (id, expires_at, host, pid, version, functions)
-             VALUES ($5, now() + interval '1 hour', $3, 4711, $3, ARRAY[$2])",
-            "INSERT INTO workpool.slots (pool, worker, granted, claimed_to) VALUES ($1, $5, 1, now())",
-            "INSERT INTO workpool.work (id, pool, function, kind, name, run_at, worker, attempt, fence, started_at,
-                 max_attempts, initial_backoff_ms, backoff_base, callback, context, errors, args)
-             SELECT x.id, $1, $2, 0, left($3, 100), now() + x.after, x.worker, x.attempt, x.attempt,
-                 CASE WHEN x.attempt > 0 THEN now() - interval '2 minutes' END,
-                 5, 250, 2, $2, to_json($3::text), CASE WHEN x.attempt > 0 THEN ARRAY[$4::text::json] END,
-                 json_build_object('text', $3::text, $2::text, 1)
-             FROM (VALUES
-                 ($6::uuid, interval '1 hour', NULL::uuid, 0),
-                 ($7, interval '-1 minute', NULL, 0),
-                 ($8, interval '-2 minutes', $5, 1),
-                 ($9, interval '10 minutes', NULL, 2)
-             ) x (id, after, worker, attempt)",
-            "INSERT INTO workpool.finished (id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at,
-                 finished_at, expires_at, result, errors, args, callback, context)
-             SELECT x.id, $1, $2, 0, left($3, 100), x.outcome, 1, now() - interval '1 hour', now() - interval '10 minutes',
-                 now() - interval '9 minutes', now() + interval '1 day',
-                 CASE WHEN x.outcome = 0 THEN to_json($3::text) END,
-                 CASE WHEN x.outcome = 1 THEN ARRAY[$4::text::json] END,
-                 CASE WHEN x.outcome = 1 THEN to_json($3::text) END, $2, to_json($3::text)
-             FROM (VALUES ($10::uuid, 0), ($11, 1), ($12, 2)) x (id, outcome)",
-            "INSERT INTO workpool.callbacks (id, pool, work_function, callback, context, outcome, attempts, errors, run_at,
-                 attempt, parked_at, error)
-             VALUES ($11, $1, $2, $2, to_json($3::text), 1, 1, ARRAY[$4::text::json], now(), 10, now(), $4::text::json)",
-            "INSERT INTO workpool.stats (pool, at, succeeded, failed, retries, lag_us, lag_max_us, duration_us, duration_max_us)
-             SELECT $1, now() - n * interval '1 minute', 40 + n % 17, n % 5, n % 7, 2000000, 900000, 90000000, 4000000
-             FROM generate_series(1, 55) n",
-            "INSERT INTO workpool.audit (who, action, target, outcome) VALUES ($3, 'pause', $3, $3)",
-        ];
-        for sql in run {
+        for sql in ROWS {
             // Each uses some of the parameters; the types of the others are told here.
             let all = format!(
                 "WITH unused AS (SELECT $1::text, $2::text, $3::text, $4::text::json, $5::uuid, $6::uuid, \
