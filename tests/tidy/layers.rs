@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{files, none};
 
 /// Each module with its layer; a module imports only its own and lower layers.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &[
         "work",
         "retry",
@@ -35,6 +35,7 @@ const LAYERS: [&[&str]; 13] = [
     &["registry"],
     &["connect", "worker"],
     &["health", "prometheus"],
+    &["dashboard"],
     &["testing", "private", "lib", "cli"],
 ];
 

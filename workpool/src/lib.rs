@@ -72,6 +72,8 @@ mod backoff;
 mod cancel;
 mod connect;
 mod context;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 mod enqueue;
 mod error;
 pub mod events;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{BOUNDS, Inspector};
 use crate::error::Result;
 use crate::store::{BucketRow, HolderRow, OverviewRow};
-use crate::view::{Bucket, Count, Ended, Health, Holder, PoolOverview};
+use crate::view::{Bucket, Count, Ended, Health, Holder, PoolOverview, spoken};
 
 /// How long work may be due before somebody is told that it waits for slots.
 const WHILE: i64 = 10_000;
@@ -102,7 +102,8 @@ fn health(row: &OverviewRow, holders: &[Holder]) -> (Health, String) {
     let waits = |what: &str| {
         if row.due == 0 { what.to_owned() } else { format!("{what}; {} wait", waiting(row)) }
     };
-    let (late, lag_s) = (row.lag_ms.unwrap_or(0) >= WHILE, row.lag_ms.unwrap_or(0) / 1000);
+    let lag = row.lag_ms.unwrap_or(0);
+    let (late, lag) = (lag >= WHILE, spoken(lag.max(0).unsigned_abs()));
     if row.paused {
         return (Health::Paused, waits("somebody paused it"));
     }
@@ -128,9 +129,9 @@ fn health(row: &OverviewRow, holders: &[Holder]) -> (Health, String) {
     let held: u64 = holders.iter().map(|holder| holder.granted).sum();
     if held >= row.max_parallelism.unsigned_abs() {
         let what = format!("all {} slots are taken, the oldest item waits", row.max_parallelism);
-        return (Health::Saturated, format!("{what} {lag_s} s; {} wait", waiting(row)));
+        return (Health::Saturated, format!("{what} {lag}; {} wait", waiting(row)));
     }
-    (Health::Behind, format!("slots are free, and the oldest item has been due for {lag_s} s"))
+    (Health::Behind, format!("slots are free, and the oldest item has been due for {lag}"))
 }
 
 fn waiting(row: &OverviewRow) -> Count {

@@ -20,5 +20,6 @@ pub use pool::{Bucket, Ended, Health, Holder, PoolOverview};
 pub use steering::{AuditRow, CanceledMatching, Retried, RetriedMatching, RunNow};
 pub use time::Time;
 pub use why::Why;
+pub(crate) use why::spoken;
 pub use work::{FailureGroup, WorkFilter, WorkRow, WorkState};
 pub use worker::{WorkerPool, WorkerRow};

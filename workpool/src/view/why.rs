@@ -169,7 +169,7 @@ impl fmt::Display for Why {
 }
 
 /// A length of time in its two largest units.
-fn spoken(ms: u64) -> String {
+pub(crate) fn spoken(ms: u64) -> String {
     let seconds = Duration::from_millis(ms).as_secs();
     match seconds {
         0 => format!("{ms} ms"),

@@ -1,0 +1,12 @@
+//! The dashboard in headless Chromium. Asked for by `--features browser`, and needs `chromium` and
+//! `chromedriver` to be installed. Screenshots of all pages are left in `target/tmp/dashboard`.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod acting;
+mod chrome;
+mod day;
+mod forging;
+mod functions;
+mod hostile;
+mod looking;
+mod site;
