@@ -14,6 +14,8 @@ pub use crate::function::{
 };
 pub use crate::registry::{Entry, Handler, PoolEntry};
 pub use crate::retry::RetryPolicy;
+#[cfg(feature = "testing")]
+pub use crate::worker::bench::{Ends, action_ctx};
 pub use {inventory, serde, serde_json};
 
 /// Only `serde_json::Value` stands for a result of any type.

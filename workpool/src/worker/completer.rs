@@ -45,12 +45,18 @@ pub(crate) async fn run(
     }
 }
 
-/// Writes a batch, whatever it takes: group by group, each a statement of its own.
-async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
-    let mut groups: BTreeMap<(Step, i32), Vec<End>> = BTreeMap::new();
+/// What one statement can write: ends of one kind and one fence number.
+pub(super) fn groups(batch: Vec<End>) -> BTreeMap<(Step, i32), Vec<End>> {
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for end in batch {
         groups.entry((end.step(), end.fence)).or_default().push(end);
     }
+    groups
+}
+
+/// Writes a batch, whatever it takes: group by group, each a statement of its own.
+async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
+    let mut groups = groups(batch);
     while let Some(((step, fence), mut ends)) = groups.pop_first() {
         if step == Step::Succeed {
             ends = leave_to_dispatcher(shared, ends);

@@ -152,8 +152,11 @@ async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
             let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
             Some(action_verdict(ran, item.row.retry, item.row.attempt))
         }
-        Handler::Mutation(run) => transaction::mutation(shared, item, entry.spec, run).await,
-        Handler::Query(run) => query::run(shared, item, entry.spec, run).await,
+        // Boxed, because they are large and a task is as large as the largest: it is moved twice.
+        Handler::Mutation(run) => {
+            Box::pin(transaction::mutation(shared, item, entry.spec, run)).await
+        }
+        Handler::Query(run) => Box::pin(query::run(shared, item, entry.spec, run)).await,
         Handler::OnComplete(_) => unreachable!("its kind is not one of work"),
     }
 }

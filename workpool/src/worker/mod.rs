@@ -5,6 +5,8 @@
 //! one recovers the work of dead workers, one keeps house, and a thread renews the lease.
 
 mod after;
+#[cfg(feature = "testing")]
+pub(crate) mod bench;
 mod callbacks;
 mod completer;
 mod connections;
