@@ -227,11 +227,8 @@ impl Hand {
         end: End,
         callbacks: &[&str],
     ) -> bool {
-        let (result, error) = match end {
-            End::Success => (Some("7"), None),
-            End::Failed => (None, Some(r#"{"kind":"error","message":"no"}"#)),
-            End::Canceled => (None, None),
-        };
+        let result = (end == End::Success).then_some("7");
+        let error = (end == End::Failed).then_some(r#"{"kind":"error","message":"no"}"#);
         let query = sqlx::query(self.sql("finish"))
             .bind(self.worker)
             .bind(claim.fence)
@@ -239,7 +236,8 @@ impl Hand {
             .bind([end as i16])
             .bind([result])
             .bind([error])
-            .bind(callbacks);
+            .bind(callbacks)
+            .bind(Vec::<String>::new());
         !query.fetch_all(&mut self.conn).await.unwrap().is_empty()
     }
 

@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::completer;
-use super::ends::{End, Verdict};
+use super::ends::{End, Verdict, Way};
 use crate::context::{ActionCtx, Attempt};
 use crate::handle::Workpool;
+use crate::meter::Meter;
 
 /// The context of an attempt that no row stands for.
 #[must_use]
@@ -35,6 +36,7 @@ impl Ends {
     #[must_use]
     pub fn of(n: usize) -> Self {
         let (pool, function): (Arc<str>, Arc<str>) = ("bench".into(), "bench::act".into());
+        let meter = Meter::new().function(&pool, &function);
         let end = || End {
             id: Uuid::now_v7(),
             attempt: 1,
@@ -45,7 +47,9 @@ impl Ends {
             lag_ms: 0,
             calls: false,
             trace: None,
+            meter: meter.clone(),
             verdict: Verdict::Success(r#"{"ok":true}"#.into()),
+            way: Way::Either,
         };
         Self(std::iter::repeat_with(end).take(n).collect())
     }
