@@ -8,7 +8,7 @@ use workpool::{Cancel, WorkId, sqlx};
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
 use crate::line::{Line, MENDED};
-use crate::load::{enqueue_one, id_that, one};
+use crate::load::{enqueue_one, one, plain_id};
 use crate::world::{eventually, within};
 use workpool_tests::{Fault, Loses};
 
@@ -37,7 +37,7 @@ async fn ends_that_were_written_with_a_claim_without_an_answer_are_neither_lost_
         line.world.limit(2).await;
         let mut queue = Vec::new();
         for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(20) {
-            let id = id_that(false);
+            let id = plain_id();
             one(line.world.workpool(), kind, id, Task { how: How::Takes(1), fails: 0 }).await;
             queue.push(Enqueued::new(id.uuid(), kind));
         }
