@@ -3,6 +3,7 @@
 use workpool_tests::{Scene, Stage};
 
 use crate::browsing::{Browser, encoded};
+use crate::functions::{Payment, heard, pay, whisper};
 
 /// The addresses of all pages about a scene.
 fn pages(scene: &Scene) -> Vec<String> {
@@ -173,4 +174,29 @@ async fn lists_are_read_a_page_at_a_time() {
         });
     }
     assert_eq!((seen, address), (120, None));
+}
+
+#[tokio::test]
+async fn what_a_function_declares_to_be_redacted_is_not_shown() {
+    let stage = Stage::new().await;
+    let workpool = stage.workpool();
+    let payment = Payment { order: "order-7".into(), card: "4111-1111".into() };
+    let paid = pay::enqueue(workpool, payment).await.unwrap();
+    let context = "context-secret".to_owned();
+    let whispered = whisper::enqueue(workpool, "args-secret".into());
+    let whispered = whispered.on_complete::<heard>(context).await.unwrap();
+    let mut browser = Browser::of(&stage);
+    for address in [paid.uuid(), whispered.uuid()].map(|id| format!("/work/{id}")) {
+        let page = browser.open(&address).await;
+        assert!(page.text.contains("redacted"), "{}", page.text);
+    }
+    let nothing_slips = async |browser: &mut Browser| {
+        let page = browser.open(&format!("/work/{paid}")).await;
+        assert!(page.text.contains("order-7") && !page.text.contains("4111"), "{}", page.text);
+        let page = browser.open(&format!("/work/{whispered}")).await;
+        assert!(!page.text.contains("args-secret") && !page.text.contains("context-secret"));
+    };
+    nothing_slips(&mut browser).await;
+    stage.drain().await.assert_nothing_left();
+    nothing_slips(&mut browser).await;
 }

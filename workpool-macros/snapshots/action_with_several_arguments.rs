@@ -48,6 +48,7 @@ impl ::workpool::__private::Function for send_email {
             ::core::time::Duration::new(60u64, 500000000u32),
         ),
         status_ttl: ::core::option::Option::Some(::core::time::Duration::MAX),
+        redact: ::workpool::__private::Redact::Nothing,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -36,6 +36,7 @@ impl ::workpool::__private::Function for send_email {
         retry: ::workpool::__private::RetrySetting::Unset,
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
+        redact: ::workpool::__private::Redact::Nothing,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),
@@ -71,5 +72,5 @@ impl send_email {
     }
 }
 ::core::compile_error! {
-    "unknown option `retries`: did you mean `retry`? (`#[action]` takes `pool`, `name`, `retry`, `timeout` and `status_ttl`)"
+    "unknown option `retries`: did you mean `retry`? (`#[action]` takes `pool`, `name`, `retry`, `timeout`, `status_ttl` and `redact`)"
 }

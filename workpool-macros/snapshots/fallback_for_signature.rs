@@ -21,6 +21,7 @@ impl ::workpool::__private::Function for rename {
         retry: ::workpool::__private::RetrySetting::Unset,
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
+        redact: ::workpool::__private::Redact::Nothing,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -27,6 +27,7 @@ impl ::workpool::__private::OnComplete for ended {
         retry: ::workpool::__private::RetrySetting::Unset,
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
+        redact: ::workpool::__private::Redact::Nothing,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -26,6 +26,7 @@ impl ::workpool::__private::Function for count {
         retry: ::workpool::__private::RetrySetting::Unset,
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
+        redact: ::workpool::__private::Redact::Nothing,
         state: &[::workpool::__private::StateNeed::of::<Counters>()],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -9,6 +9,7 @@ use syn::{LitBool, LitStr, Type};
 use crate::diagnostics::Faults;
 use crate::kind::Kind;
 use crate::options::{self, Owner, Value, WrittenOption};
+use crate::redact::Redact;
 use crate::value::{self, PoolValue};
 
 /// The options that are given and sound; `None` stands for absent and for faulty alike.
@@ -19,6 +20,7 @@ pub(crate) struct Attribute {
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) status_ttl: Option<Duration>,
+    pub(crate) redact: Option<Redact>,
     pub(crate) context: ContextOption,
 }
 
@@ -64,6 +66,7 @@ impl Attribute {
                 "retry" => attribute.retry = Retry::parse(&option, faults),
                 "timeout" => attribute.timeout = value::timeout(&option, faults),
                 "status_ttl" => attribute.status_ttl = value::status_ttl(&option, faults),
+                "redact" => attribute.redact = Redact::parse(&option, faults),
                 "context" => {
                     attribute.context = value::context(&option, faults)
                         .map_or(ContextOption::Faulty, ContextOption::Given);

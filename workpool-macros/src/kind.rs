@@ -69,9 +69,9 @@ impl Kind {
     /// The options that the attribute takes.
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Action => &["pool", "name", "retry", "timeout", "status_ttl"],
-            Self::Mutation | Self::Query => &["pool", "name", "timeout", "status_ttl"],
-            Self::OnComplete => &["context", "name"],
+            Self::Action => &["pool", "name", "retry", "timeout", "status_ttl", "redact"],
+            Self::Mutation | Self::Query => &["pool", "name", "timeout", "status_ttl", "redact"],
+            Self::OnComplete => &["context", "name", "redact"],
         }
     }
 

@@ -18,6 +18,7 @@ mod kind;
 mod model;
 mod options;
 mod owned;
+mod redact;
 mod signature;
 mod source;
 mod state;
@@ -61,6 +62,10 @@ use crate::source::Source;
 /// | `retry = false` | do not retry, whatever the pool says |
 /// | `timeout = "30s"` | how long an attempt may take |
 /// | `status_ttl = "1d"`, `"0s"`, `"forever"` | how long status and result are kept |
+/// | `redact` | people who look at the work are shown neither its arguments nor its result |
+/// | `redact("password", "card.number")` | nor these parts of the arguments: names of fields with dots between them; lists are gone through |
+///
+/// What is redacted is stored as it is; only `workpool::dashboard` does not show it.
 #[proc_macro_attribute]
 pub fn action(
     attribute: proc_macro::TokenStream,
@@ -134,6 +139,7 @@ pub fn query(
 /// | option | meaning |
 /// |---|---|
 /// | `context = EmailLog` | the context, which is also the first type of the `Completion`; absent means `()` |
+/// | `redact`, `redact("field")` | people who look at the work are not shown the context, or parts of it |
 /// | `name = "…"` | the name that is stored, which must not change while work is waiting; else the path of the function |
 #[proc_macro_attribute]
 pub fn on_complete(

@@ -234,6 +234,8 @@ pub struct FunctionSpec {
     pub timeout: Option<Duration>,
     /// How long its status is kept, if not as the pool says.
     pub status_ttl: Option<Duration>,
+    /// What of it is not shown to people.
+    pub redact: Redact,
     /// Application state that its body asks for.
     pub state: &'static [StateNeed],
     /// Where it is written.
@@ -270,6 +272,17 @@ pub enum RetrySetting {
     On,
     /// `retry(…)`
     Policy(RetryPolicy),
+}
+
+/// What is not shown to people: of the arguments and the result, or of the context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redact {
+    /// All of it is shown.
+    Nothing,
+    /// `redact`
+    All,
+    /// `redact("password", "card.number")`
+    Paths(&'static [&'static str]),
 }
 
 /// A type of application state.

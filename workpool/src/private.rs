@@ -10,7 +10,7 @@ pub use crate::BoxFuture;
 pub use crate::failure::{Failure, FailureKind};
 pub use crate::function::{
     Completes, Completion, CompletionType, Function, FunctionKind, FunctionSpec, Location,
-    OnComplete, PoolRef, RawCompletion, RetrySetting, Retryable, Returns, StateNeed,
+    OnComplete, PoolRef, RawCompletion, Redact, RetrySetting, Retryable, Returns, StateNeed,
 };
 pub use crate::registry::{Entry, Handler, PoolEntry};
 pub use crate::retry::RetryPolicy;

@@ -225,6 +225,7 @@ mod tests {
                 retry: crate::function::RetrySetting::Unset,
                 timeout: None,
                 status_ttl: None,
+                redact: crate::function::Redact::Nothing,
                 state: &[],
                 location: Location { file: "a.rs", line },
             }));

@@ -12,6 +12,7 @@ use super::at;
 use crate::arguments::Completion;
 use crate::attr::{Attribute, Policy, Retry};
 use crate::kind::Kind;
+use crate::redact::Redact;
 use crate::source::Source;
 use crate::value::PoolValue;
 
@@ -126,6 +127,7 @@ pub(crate) fn spec(
     let retry = retry(attribute.retry.as_ref());
     let timeout = option(attribute.timeout.map(duration));
     let status_ttl = option(attribute.status_ttl.map(duration));
+    let redact = redact(attribute.redact.as_ref());
     // The span of the function, as it is: with the hygiene of the macro the line would be that of
     // the attribute.
     let here = source.name().span();
@@ -140,6 +142,7 @@ pub(crate) fn spec(
                 retry: #retry,
                 timeout: #timeout,
                 status_ttl: #status_ttl,
+                redact: #redact,
                 state: &[#(::workpool::__private::StateNeed::of::<#state>()),*],
                 location: ::workpool::__private::Location { file: #file, line: #line },
             };
@@ -196,6 +199,15 @@ fn retry(retry: Option<&Retry>) -> TokenStream {
         }
     };
     quote!(::workpool::__private::RetrySetting::#setting)
+}
+
+fn redact(redact: Option<&Redact>) -> TokenStream {
+    let what = match redact {
+        None => quote!(Nothing),
+        Some(Redact::All) => quote!(All),
+        Some(Redact::Paths(paths)) => quote!(Paths(&[#(#paths),*])),
+    };
+    quote!(::workpool::__private::Redact::#what)
 }
 
 fn duration(duration: Duration) -> TokenStream {

@@ -24,12 +24,14 @@ fn every_option_of_every_attribute_is_accepted() {
         r#"retry(max_attempts = 2147483647, initial_backoff = "1s", base = 1, max_backoff = "1s")"#;
     assert_option_faults(&format!("action({policy})"), &[]);
     assert_option_faults(r#"query(pool = A::<1>::POOL, status_ttl = "forever")"#, &[]);
-    assert_option_faults(r#"on_complete(context = (), name = "b")"#, &[]);
+    assert_option_faults(r#"on_complete(context = (), name = "b", redact)"#, &[]);
+    assert_option_faults(r#"action(redact("a", "b.c"))"#, &[]);
 }
 
 #[test]
 fn an_unknown_option_is_answered_with_the_known_ones() {
-    let known = "`#[action]` takes `pool`, `name`, `retry`, `timeout` and `status_ttl`";
+    let known = "`#[action]` takes `pool`, `name`, `retry`, `timeout`, `status_ttl` and \
+                 `redact`";
     for (option, meant) in [("polo", "pool"), ("tiemout", "timeout"), ("retries", "retry")] {
         let message = format!("unknown option `{option}`: did you mean `{meant}`? ({known})");
         assert_option_faults(&format!("action({option})"), &[(option, &message)]);
@@ -227,4 +229,17 @@ fn a_retry_policy_makes_sense() {
              the one or raise the other",
         )],
     );
+}
+
+#[test]
+fn what_is_redacted_is_named_by_paths() {
+    let message = "`redact` takes no such value: write `redact`, or name what is hidden: \
+                   `redact(\"password\", \"card.number\")`";
+    assert_option_faults("action(redact = true)", &[("true", message)]);
+    assert_option_faults("action(redact(password))", &[("(password)", message)]);
+    let message = "`redact()` hides nothing: write `redact` to hide all of it";
+    assert_option_faults("action(redact())", &[("()", message)]);
+    let message = "a path is names with dots between them, such as `card.number`";
+    assert_option_faults(r#"action(redact("a..b"))"#, &[(r#""a..b""#, message)]);
+    assert_option_faults(r#"mutation(redact("", "a"))"#, &[(r#""""#, message)]);
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::timeline::timeline;
 use crate::dashboard::page::{Page, View};
-use crate::dashboard::redact::Shown;
+use crate::dashboard::redact::{Part, Shown};
 use crate::dashboard::refusal::{Answer, Refusal};
 use crate::dashboard::shell::Tab;
 use crate::dashboard::site::Desk;
@@ -163,19 +163,19 @@ fn given(desk: &Desk, work: &WorkDetail) -> Markup {
     html! {
         section id="args" {
             h2 { "Arguments" }
-            (json(desk, &row.function, work.args.as_deref(), reason))
+            (json(desk, &row.function, Part::Given, work.args.as_deref(), reason))
         }
         @if row.state == WorkState::Succeeded {
             section id="result" {
                 h2 { "Result" }
-                (json(desk, &row.function, work.result.as_deref(), reason))
+                (json(desk, &row.function, Part::Result, work.result.as_deref(), reason))
             }
         }
     }
 }
 
-fn json(desk: &Desk, function: &str, json: Option<&str>, otherwise: &str) -> Markup {
-    let shown = json.map(|json| desk.site.redaction.show(function, json));
+fn json(desk: &Desk, function: &str, part: Part, json: Option<&str>, otherwise: &str) -> Markup {
+    let shown = json.map(|json| desk.site.redaction.show(function, part, json));
     html! {
         @match shown {
             Some(Shown::Text(text)) => pre.json { bdi { (text) } },
@@ -203,7 +203,7 @@ fn completion(desk: &Desk, work: &WorkDetail, callback: &WorkCallback) -> Markup
             @if let Some(failure) = &callback.failure { pre.error { bdi { (failure.message()) } } }
             @if callback.context.is_some() {
                 h3 { "Context" }
-                (json(desk, &work.row.function, callback.context.as_deref(), "none"))
+                (json(desk, &callback.name, Part::Given, callback.context.as_deref(), "none"))
             }
         }
     }
