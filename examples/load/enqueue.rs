@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use workpool::Workpool;
 
+use crate::cost::Cost;
 use crate::fill;
 use crate::functions;
 use crate::options::{Config, Options};
@@ -28,9 +29,12 @@ pub(crate) async fn one_by_one(place: &mut Place, options: &Options) -> Result<V
     // Opens the connections first, so that they are no part of what is measured.
     let first = i64::from(options.tasks) * 4;
     spread(&place.workpool, options.config, first, options.tasks).await?;
+    let before = Cost::read(&mut place.observer).await?;
     let begun = Instant::now();
     spread(&place.workpool, options.config, options.n, options.tasks).await?;
-    let rate = rate(options.n, begun);
+    let mut rate = rate(options.n, begun);
+    let cost = Cost::read(&mut place.observer).await?.since(&before);
+    cost.per_item(options.n.unsigned_abs(), &mut rate);
     verdict::waits(place, options, options.n + first).await?;
     if let Some(occupied) = occupied {
         occupied.finish().await?;
@@ -64,12 +68,15 @@ pub(crate) async fn in_batches(place: &mut Place, options: &Options) -> Result<V
     fill::clear(place).await?;
     let (workpool, config, chunk) = (&place.workpool, options.config, options.chunk);
     functions::enqueue_batch(workpool, config, "load", 0..1).await?;
+    let before = Cost::read(&mut place.observer).await?;
     let begun = Instant::now();
     for from in (0..options.n).step_by(usize::try_from(chunk)?) {
         let numbers = from..(from + chunk).min(options.n);
         functions::enqueue_batch(workpool, config, "load", numbers).await?;
     }
-    let rate = rate(options.n, begun);
+    let mut rate = rate(options.n, begun);
+    let cost = Cost::read(&mut place.observer).await?.since(&before);
+    cost.per_item(options.n.unsigned_abs(), &mut rate);
     verdict::waits(place, options, options.n + 1).await?;
     Ok(rate)
 }
