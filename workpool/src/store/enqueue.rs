@@ -31,6 +31,17 @@ pub(crate) struct NewWork {
 }
 
 impl NewWork {
+    /// Whether it differs in its id and arguments only.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self { id: _, args: _, given_id, pool, function, kind, name, .. } = self;
+        (given_id, pool, function, kind, name)
+            == (&other.given_id, &other.pool, &other.function, &other.kind, &other.name)
+            && (self.delay_us, self.run_at, self.retry, self.ttl)
+                == (other.delay_us, other.run_at, other.retry, other.ttl)
+            && (self.callback, self.outcomes, &self.context, &self.trace)
+                == (other.callback, other.outcomes, &other.context, &other.trace)
+    }
+
     /// About its size.
     pub(crate) fn bytes(&self) -> usize {
         self.args.len() + self.context.as_ref().map_or(0, String::len)
@@ -96,6 +107,11 @@ impl Store {
         fn policy<T>(items: &[NewWork], field: impl Fn(RetryPolicy) -> T) -> Vec<Option<T>> {
             items.iter().map(|item| item.retry.policy().map(&field)).collect()
         }
+        if let Some(first) = items.first().filter(|first| !first.given_id)
+            && items.iter().all(|item| item.is_like(first))
+        {
+            return self.enqueue_alike(conn, first, items, notify).await;
+        }
         let found = self
             .query(self.sql().enqueue.clone())
             .bind(pool)
@@ -128,6 +144,43 @@ impl Store {
             self.query(self.sql().forget_ended.clone()).bind(given).execute(conn).await?;
         }
         Ok(())
+    }
+
+    /// The common case of that: new ids, and for the rest one is like the other.
+    async fn enqueue_alike(
+        &self,
+        conn: &mut PgConnection,
+        like: &NewWork,
+        items: &[NewWork],
+        notify: bool,
+    ) -> Result<()> {
+        let policy = like.retry.policy();
+        let found = self
+            .query(self.sql().enqueue_alike.clone())
+            .bind(like.pool.as_str())
+            .bind(items.iter().map(|i| i.id).collect::<Vec<_>>())
+            .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
+            .bind(like.function)
+            .bind(like.kind)
+            .bind(like.name.as_deref())
+            .bind(like.delay_us)
+            .bind(like.run_at)
+            .bind(like.retry.mode())
+            .bind(policy.map(|p| p.max_attempts.cast_signed()))
+            .bind(policy.map(|p| millis(p.initial_backoff)))
+            .bind(policy.map(|p| p.base))
+            .bind(policy.map(|p| millis(p.max_backoff)))
+            .bind(like.ttl != Ttl::OfPool)
+            .bind(like.ttl.resolve(None))
+            .bind(like.callback)
+            .bind(like.outcomes)
+            .bind(like.context.as_deref())
+            .bind(like.trace.as_deref())
+            .bind(notify)
+            .bind(self.channel())
+            .fetch_optional(conn)
+            .await?;
+        found.map(drop).ok_or_else(|| Error::UnknownPool(like.pool.clone()))
     }
 
     /// Which of these ids are stored, ended or not.
