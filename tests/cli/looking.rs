@@ -96,6 +96,9 @@ async fn what_others_wrote_does_not_steer_the_terminal() {
         assert!(!shown.done().contains(['\u{1b}', '\u{7}']), "{command}: {shown:?}");
         assert!(shown.out.contains("red \\u{1b}[m bell"), "{command}: {shown:?}");
     }
+    let shown = workpool(stage.url(), &format!("show {id}")).await;
+    let line = shown.out.lines().find(|line| line.starts_with("attempt 1 failed at 20"));
+    assert!(line.is_some_and(|line| line.contains("s (error): red")), "{shown:?}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct Failure {
     sources: Vec<String>,
     #[serde(default)]
     attempt: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u64>,
     #[serde(skip)]
     advice: Advice,
     #[serde(skip)]
@@ -112,6 +116,19 @@ impl Failure {
         self.attempt
     }
 
+    /// When the attempt was over, by the clock of the machine that ran it (of a lost one: that
+    /// noticed); none if that was not noted.
+    #[must_use]
+    pub fn at(&self) -> Option<SystemTime> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.at_ms?))
+    }
+
+    /// How long the attempt took; none if that was not noted.
+    #[must_use]
+    pub fn took(&self) -> Option<Duration> {
+        self.took_ms.map(Duration::from_millis)
+    }
+
     pub(crate) const fn advice(&self) -> Advice {
         self.advice
     }
@@ -124,12 +141,20 @@ impl Failure {
             _ => Advice::Policy,
         };
         let message = bounded(&message.into(), KEPT);
-        Self { kind, message, sources: Vec::new(), attempt: 0, advice, error: None }
+        let (sources, error) = (Vec::new(), None);
+        Self { kind, message, sources, attempt: 0, at_ms: None, took_ms: None, advice, error }
     }
 
     pub(crate) fn with_attempt(mut self, attempt: i32) -> Self {
         self.attempt = u32::try_from(attempt).unwrap_or(0);
         self
+    }
+
+    /// Notes that the attempt is over now, and how long it took as far as that is known.
+    pub(crate) fn over(&mut self, took: Option<Duration>) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(millis);
+        self.took_ms = took.map(millis);
     }
 
     /// Any error, with the advice that some error along its chain carries.
@@ -205,17 +230,32 @@ impl StdError for Failure {
 /// Copies what is stored of a failure; the original error object stays behind.
 impl Clone for Failure {
     fn clone(&self) -> Self {
-        let Self { kind, message, sources, attempt, advice, error: _ } = self;
-        let (message, sources) = (message.clone(), sources.clone());
-        Self { kind: *kind, message, sources, attempt: *attempt, advice: *advice, error: None }
+        let Self { kind, message, sources, attempt, at_ms, took_ms, advice, error: _ } = self;
+        Self {
+            kind: *kind,
+            message: message.clone(),
+            sources: sources.clone(),
+            attempt: *attempt,
+            at_ms: *at_ms,
+            took_ms: *took_ms,
+            advice: *advice,
+            error: None,
+        }
     }
 }
 
 /// Compares what is stored.
 impl PartialEq for Failure {
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, &self.message, &self.sources, self.attempt)
-            == (other.kind, &other.message, &other.sources, other.attempt)
+        (self.kind, &self.message, &self.sources, self.attempt, self.at_ms, self.took_ms)
+            == (
+                other.kind,
+                &other.message,
+                &other.sources,
+                other.attempt,
+                other.at_ms,
+                other.took_ms,
+            )
     }
 }
 

@@ -125,9 +125,16 @@ async fn the_text_of_an_error_is_looked_for_in_whatever_case_and_not_as_a_patter
     }
     stage.drain().await.assert_nothing_left();
     let inspector = stage.workpool().inspect();
-    for (text, items) in
-        [("blue 100%", 1), ("Ä", 1), ("FAILED AT", 2), ("b%e", 0), ("_", 0), ("\\", 0)]
-    {
+    for (text, items) in [
+        ("blue 100%", 1),
+        ("Ä", 1),
+        ("FAILED AT", 2),
+        ("b%e", 0),
+        ("_", 0),
+        ("message", 0),
+        ("took_ms", 0),
+        ("\\", 0),
+    ] {
         let filter = WorkFilter::new().state(WorkState::Failed).error(text);
         assert_eq!(all(&inspector, &filter, 10).await.0.len(), items, "{text}");
     }

@@ -58,6 +58,8 @@ async fn a_failure_keeps_its_arguments_attempts_and_callback() {
     assert_eq!(seen.args.as_deref(), Some("\"gate\""));
     let attempts: Vec<_> = seen.failures.iter().map(workpool::Failure::attempt).collect();
     assert_eq!(attempts, [1, 2]);
+    let (first, second) = (&seen.failures[0], &seen.failures[1]);
+    assert!(first.at().unwrap() <= second.at().unwrap() && first.took().is_some());
     assert_eq!((seen.max_attempts, seen.callback.unwrap().state), (Some(2), None));
     assert!(seen.expires_at.unwrap() > seen.now);
 }

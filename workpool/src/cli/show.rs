@@ -6,7 +6,7 @@ use uuid::Uuid;
 use workpool::inspect::{Inspector, Time, WorkDetail};
 
 use crate::exit::{End, Failed, say};
-use crate::output::{Out, clean, facts, indented, millis};
+use crate::output::{Out, clean, facts, indented, millis, time};
 
 pub(crate) async fn show(inspector: &Inspector, id: Uuid, out: &Out) -> Result<End, Failed> {
     let Some(detail) = inspector.show(id).await? else { return Ok(unknown(id)) };
@@ -63,7 +63,10 @@ fn shown(detail: &WorkDetail) -> String {
         let kind = serde_json::to_value(failure.kind()).unwrap_or_default();
         let kind = kind.as_str().unwrap_or_default();
         let message = clean(failure.message());
-        let _ = write!(text, "\n\nattempt {} failed ({kind}): {message}", failure.attempt());
+        let at = failure.at().map(|at| format!(" at {}", Time::from(at))).unwrap_or_default();
+        let took = failure.took().map(|took| format!(" after {}", time(took))).unwrap_or_default();
+        let number = failure.attempt();
+        let _ = write!(text, "\n\nattempt {number} failed{at}{took} ({kind}): {message}");
         for source in failure.sources() {
             let _ = write!(text, "\n  caused by: {}", clean(source));
         }

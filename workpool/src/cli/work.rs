@@ -9,9 +9,23 @@ use crate::exit::{End, Failed};
 use crate::output::{Out, clean, line, state, table, time};
 use crate::pools::number;
 
+/// How often to look before somebody has to say that they want more: at a million rows.
+const LOOKS: u32 = 50;
+
 pub(crate) async fn list(inspector: &Inspector, list: &List, out: &Out) -> Result<End, Failed> {
     let filter = WorkFilter::from(&list.filter);
-    let page = inspector.work(&filter, list.after.as_ref(), list.limit).await?;
+    let mut page = inspector.work(&filter, list.after.as_ref(), list.limit).await?;
+    // With a filter that few rows pass, a page may end before it is full.
+    for _ in 1..LOOKS {
+        let limit = usize::try_from(list.limit).unwrap_or(usize::MAX).min(1000);
+        let left = u32::try_from(limit.saturating_sub(page.rows.len())).unwrap_or(u32::MAX);
+        if left == 0 || page.next.is_none() {
+            break;
+        }
+        let more = inspector.work(&filter, page.next.as_ref(), left).await?;
+        page.rows.extend(more.rows);
+        page.next = more.next;
+    }
     out.answer(&page, |page| {
         let columns = ["ID", "STATE", "POOL", "FUNCTION", "NAME", "ATTEMPTS", "WHEN", "ERROR"];
         let mut rows = table(&columns);

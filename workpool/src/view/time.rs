@@ -27,6 +27,12 @@ impl Time {
     }
 }
 
+impl From<SystemTime> for Time {
+    fn from(time: SystemTime) -> Self {
+        Self(time)
+    }
+}
+
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -79,7 +79,10 @@ impl Item {
         }
     }
 
-    pub(crate) fn end(&self, verdict: Verdict) -> End {
+    pub(crate) fn end(&self, mut verdict: Verdict) -> End {
+        if let Verdict::Failed(failure) | Verdict::Retry(failure, _) = &mut verdict {
+            failure.over(Some(self.started.elapsed()));
+        }
         End {
             id: self.row.id,
             attempt: self.row.attempt,

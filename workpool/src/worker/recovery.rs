@@ -183,7 +183,11 @@ impl Fate {
 
 /// By kind: an action may have taken effect, so it counts; a mutation or query was rolled back.
 fn fate(item: &Abandoned) -> Fate {
-    let lost = |text: &str| Failure::new(FailureKind::Lost, text);
+    let lost = |text: &str| {
+        let mut failure = Failure::new(FailureKind::Lost, text);
+        failure.over(None);
+        failure
+    };
     let end = |verdict: Verdict| Fate::End(verdict.ended(item.id, item.attempt));
     let action = item.kind == FunctionKind::Action.code();
     let policy = item.retry.filter(|policy| item.attempt.unsigned_abs() < policy.max_attempts);

@@ -17,8 +17,8 @@ CROSS JOIN LATERAL (
     SELECT f.function, f.id, f.finished_at, f.retried_as,
         left(split_part(CASE
             WHEN e.error IS NULL THEN 'the reason was not stored'
-            -- What stands for a NUL cannot become text.
-            WHEN position('\u0000' IN e.error) > 0 THEN e.error
+            -- Some escapes cannot become text.
+            WHEN e.error ~* '\\u(0000|d[89a-f])' THEN e.error
             ELSE COALESCE(e.error::json ->> 'message', e.error)
         END, chr(10), 1), 300) AS line
     FROM workpool.finished f

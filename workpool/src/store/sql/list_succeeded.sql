@@ -9,7 +9,12 @@ WITH looked AS MATERIALIZED (
         AND ($8::bigint IS NULL OR f.finished_at <= statement_timestamp() - $8 * interval '1 microsecond')
         AND ($9::text IS NULL OR f.name = $9)
         AND ($10::text IS NULL OR EXISTS (
-            SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
+            SELECT FROM unnest(f.errors::text[]) AS t (error)
+            WHERE position(lower($10) IN lower(CASE
+                -- Some escapes cannot become text.
+                WHEN position('\u' IN t.error) > 0 THEN t.error
+                ELSE COALESCE(t.error::json ->> 'message', t.error) || ' ' || COALESCE(t.error::json ->> 'sources', '')
+            END)) > 0
         )) AS matches
     FROM workpool.finished f
     WHERE f.id < $4::uuid

@@ -36,7 +36,12 @@ WITH RECURSIVE each_pool AS (
             AND ($8::bigint IS NULL OR w.enqueued_at <= statement_timestamp() - $8::bigint * interval '1 microsecond')
             AND ($9::text IS NULL OR w.name = $9)
             AND ($10::text IS NULL OR EXISTS (
-                SELECT FROM unnest(w.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
+                SELECT FROM unnest(w.errors::text[]) AS t (error)
+                WHERE position(lower($10) IN lower(CASE
+                    -- Some escapes cannot become text.
+                    WHEN position('\u' IN t.error) > 0 THEN t.error
+                    ELSE COALESCE(t.error::json ->> 'message', t.error) || ' ' || COALESCE(t.error::json ->> 'sources', '')
+                END)) > 0
             )) AS matches
         FROM workpool.work w
         WHERE w.pool = p.pool AND (w.run_at, w.id) > (b.low_at, b.low_id) AND (w.run_at, w.id) <= (b.high_at, b.high_id)

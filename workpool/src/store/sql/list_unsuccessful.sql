@@ -18,7 +18,12 @@ WITH RECURSIVE each_pool AS (
             ($7::text IS NULL OR f.function = $7)
             AND ($9::text IS NULL OR f.name = $9)
             AND ($10::text IS NULL OR EXISTS (
-                SELECT FROM unnest(f.errors::text[]) AS t (error) WHERE position(lower($10) IN lower(t.error)) > 0
+                SELECT FROM unnest(f.errors::text[]) AS t (error)
+                WHERE position(lower($10) IN lower(CASE
+                    -- Some escapes cannot become text.
+                    WHEN position('\u' IN t.error) > 0 THEN t.error
+                    ELSE COALESCE(t.error::json ->> 'message', t.error) || ' ' || COALESCE(t.error::json ->> 'sources', '')
+                END)) > 0
             )) AS matches
         FROM workpool.finished f
         WHERE f.outcome <> 0 AND f.outcome = $2::smallint AND f.pool = p.pool AND (f.finished_at, f.id) < ($3::timestamptz, $4::uuid)
