@@ -15,7 +15,7 @@ fn a_normal_build_has_neither_failpoints_nor_what_only_features_need() {
     let text = String::from_utf8_lossy(&tree.stdout);
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
     assert!(text.contains("sqlx v"), "an odd tree: {text}");
-    for other in ["fail", "axum", "metrics", "opentelemetry", "tracing-opentelemetry"] {
+    for other in ["fail", "axum", "maud", "metrics", "opentelemetry", "tracing-opentelemetry"] {
         let start = format!("{other} v");
         assert!(!text.lines().any(|line| line.starts_with(&start)), "it depends on `{other}`");
     }
