@@ -42,8 +42,9 @@ fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "--package", "workpool"]);
-        cargo.args(["--features", "cli", "--bin", "workpool", "--message-format", "json"]);
+        // For the whole workspace, so that it shares what was built for the tests.
+        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bin", "workpool"]);
+        cargo.args(["--features", "workpool/cli", "--message-format", "json"]);
         let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).unwrap();

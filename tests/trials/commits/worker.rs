@@ -23,8 +23,11 @@ const SOON: Duration = Duration::from_millis(600);
 const AT_ONCE: usize = 3;
 
 /// What a worker sends: the statement, and how the connection calls itself.
-const STATEMENTS: [(&str, &str); 24] = [
+const STATEMENTS: [(&str, &str); 27] = [
     ("claim", ""),
+    ("succeed", "workpool ends"),
+    ("succeed", "workpool mutations"),
+    ("turn", "workpool ends"),
     ("finish", "workpool ends"),
     ("finish", "workpool mutations"),
     ("COMMIT", "workpool mutations"),

@@ -109,6 +109,7 @@ impl Hand {
             .bind(vec!["1"; ids.len()])
             .bind(vec![None::<&str>; ids.len()])
             .bind(Vec::<&str>::new())
+            .bind(Vec::<&str>::new())
             .execute(&mut self.conn)
             .await
             .map(drop)
