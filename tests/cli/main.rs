@@ -6,6 +6,7 @@ mod acting;
 mod looking;
 mod program;
 mod schema;
+mod serving;
 
 use workpool::ActionCtx;
 

@@ -21,6 +21,7 @@ fn a_normal_build_has_neither_failpoints_nor_what_only_features_need() {
         "comfy-table",
         "ratatui",
         "axum",
+        "maud",
         "metrics",
         "opentelemetry",
         "tracing-opentelemetry",

@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand};
@@ -112,6 +113,8 @@ pub(crate) enum Command {
         #[arg(long, default_value = "1s", value_parser = humantime::parse_duration)]
         every: Duration,
     },
+    /// Serve the dashboard to a browser, for whoever has the token that it prints
+    Dashboard(Dashboard),
     /// Examine the database and the workers, and say what to do; ends with 4 when something is wrong
     Doctor,
     /// Who steered what, latest first
@@ -136,6 +139,22 @@ pub(crate) struct Migrate {
     /// database, all
     #[arg(long)]
     pub(crate) print_sql: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Dashboard {
+    /// Where to listen; a public address needs a token of your choice
+    #[arg(long, default_value = "127.0.0.1:4590", value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// What a browser has to bring; else one is made up for each start
+    #[arg(long, env = "WORKPOOL_DASHBOARD_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Only show: no actions
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Show arguments, results and contexts: what functions declare to be hidden is not known here
+    #[arg(long)]
+    pub(crate) show_args: bool,
 }
 
 /// Which work items are meant.

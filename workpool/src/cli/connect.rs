@@ -23,10 +23,19 @@ pub(crate) async fn inspector(to: &To) -> Result<Inspector, Failed> {
 }
 
 pub(crate) async fn connect(to: &To, builder: Builder) -> Result<Workpool, Failed> {
+    connect_with(to, builder, 2).await
+}
+
+/// The same with so many connections at most.
+pub(crate) async fn connect_with(
+    to: &To,
+    builder: Builder,
+    connections: u32,
+) -> Result<Workpool, Failed> {
     let options = url(to)?.parse::<PgConnectOptions>().map_err(workpool::Error::from)?;
     let options = options.extra_float_digits(None).application_name("workpool cli");
     let options = if to.pooled { options.statement_cache_capacity(0) } else { options };
-    let pool = PgPoolOptions::new().max_connections(2).acquire_timeout(PATIENCE);
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(PATIENCE);
     let db = pool.connect_with(options).await.map_err(workpool::Error::from)?;
     Ok(builder.attach(db).await?)
 }

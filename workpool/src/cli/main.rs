@@ -5,6 +5,7 @@ mod args;
 mod callbacks;
 mod confirm;
 mod connect;
+mod dashboard;
 mod doctor;
 mod exit;
 mod migrate;
@@ -69,6 +70,7 @@ async fn run(args: Args) -> Result<End, Failed> {
         Command::Callbacks { what } => callbacks::run(&inspector(&to).await?, what, &out).await,
         Command::Workers => workers::workers(&inspector(&to).await?, &out).await,
         Command::Watch { every } => watch::watch(&inspector(&to).await?, every, &out).await,
+        Command::Dashboard(said) => dashboard::dashboard(&to, &said, &out).await,
         Command::Doctor => doctor::doctor(&inspector(&to).await?, &out).await,
         Command::Audit { limit } => record::audit(&inspector(&to).await?, limit, &out).await,
     }
