@@ -5,6 +5,7 @@ mod acting;
 mod browsing;
 mod functions;
 mod guarding;
+mod large;
 mod mounting;
 mod serving;
 mod showing;

@@ -14,16 +14,16 @@ SELECT p.name, p.max_parallelism, p.paused, (SELECT items FROM bound) AS bound,
     e.hour_succeeded, e.hour_failed, e.hour_retries, e.hour_canceled,
     e.late_ended, e.late_failed
 FROM workpool.pools p
+LEFT JOIN LATERAL (
+    SELECT claimed_to, claimed_id FROM workpool.slots WHERE pool = p.name
+    ORDER BY claimed_to DESC, claimed_id DESC LIMIT 1
+) b ON true
 CROSS JOIN LATERAL (
-    -- No worker claimed beyond that.
+    -- No worker claimed beyond that. It has to be there before the walk begins, to be where the walk along the index ends.
     SELECT count(*) AS looked, count(x.worker) AS running
     FROM (
-        SELECT w.worker
-        FROM (
-            SELECT claimed_to, claimed_id FROM workpool.slots WHERE pool = p.name
-            ORDER BY claimed_to DESC, claimed_id DESC LIMIT 1
-        ) b
-        JOIN workpool.work w ON w.pool = p.name AND (w.run_at, w.id) <= (b.claimed_to, b.claimed_id)
+        SELECT w.worker FROM workpool.work w
+        WHERE w.pool = p.name AND (w.run_at, w.id) <= (b.claimed_to, b.claimed_id)
         ORDER BY w.run_at, w.id
         LIMIT (SELECT items + 1 FROM bound)
     ) x

@@ -16,15 +16,16 @@ CROSS JOIN LATERAL (
     WHERE NOT v.dead AND v.expires_at > clock_timestamp()
 ) l
 CROSS JOIN LATERAL (SELECT COALESCE(sum(s.granted), 0)::bigint AS granted FROM workpool.slots s WHERE s.pool = w.pool) g
+LEFT JOIN LATERAL (
+    SELECT claimed_to, claimed_id FROM workpool.slots WHERE pool = w.pool
+    ORDER BY claimed_to DESC, claimed_id DESC LIMIT 1
+) c ON true
 CROSS JOIN LATERAL (
+    -- No worker claimed beyond that, which has to be known before the walk along the index begins.
     SELECT count(x.worker) AS running
     FROM (
-        SELECT o.worker
-        FROM (
-            SELECT claimed_to, claimed_id FROM workpool.slots WHERE pool = w.pool
-            ORDER BY claimed_to DESC, claimed_id DESC LIMIT 1
-        ) c
-        JOIN workpool.work o ON o.pool = w.pool AND (o.run_at, o.id) <= (c.claimed_to, c.claimed_id)
+        SELECT o.worker FROM workpool.work o
+        WHERE o.pool = w.pool AND (o.run_at, o.id) <= (c.claimed_to, c.claimed_id)
         ORDER BY o.run_at, o.id
         LIMIT $2::bigint
     ) x
