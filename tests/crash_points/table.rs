@@ -146,6 +146,8 @@ impl Case {
             Call::Migrate => false,
         };
         match self.fault {
+            // A single one is written by a task of its own, whose end the caller is told.
+            Fault::Panic if call == Call::Enqueue => Answer::Error,
             Fault::Kill | Fault::Panic => Answer::Nothing,
             Fault::Abort => Answer::Dropped,
             fault if fault.is_error() && !resends => Answer::Error,
@@ -157,8 +159,8 @@ impl Case {
     pub(crate) fn takes_effect(&self, call: Call) -> bool {
         match self.answer(call) {
             Answer::Done => true,
-            // Several statements go on in a task of their own.
-            Answer::Dropped if call != Call::Enqueue => true,
+            // They go on in a task of their own.
+            Answer::Dropped => true,
             _ => self.row.left == Left::All,
         }
     }

@@ -29,6 +29,8 @@ async fn finished(db: &PgPool, item: Uuid) -> Finished {
         "SELECT outcome, attempts, CASE WHEN outcome = 1 THEN errors[array_upper(errors, 1)]->>'kind' END AS error
         FROM workpool.finished WHERE id = $1",
     )
+    // The types of its columns go with the schema, which some cases make anew.
+    .persistent(false)
     .bind(item)
     .fetch_one(db)
     .await
