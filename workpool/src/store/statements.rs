@@ -59,7 +59,7 @@ pub(super) fn in_schema(sql: &str, schema: &str) -> String {
 /// Begins a transaction with settings of its own, in one round trip.
 pub(crate) fn begin_with_settings(begin: &str, settings: &[(&str, String)], last: &str) -> SqlStr {
     let set = settings.iter().map(|(name, value)| {
-        debug_assert!(value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b' '));
+        debug_assert!(value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_')));
         format!("SET LOCAL {name} = '{value}'; ")
     });
     AssertSqlSafe(format!("{begin}; {}{last}", set.collect::<String>())).into_sql_str()
