@@ -158,9 +158,8 @@ impl Case {
     /// Whether the call has taken effect in the end.
     pub(crate) fn takes_effect(&self, call: Call) -> bool {
         match self.answer(call) {
-            Answer::Done => true,
-            // They go on in a task of their own.
-            Answer::Dropped => true,
+            // What is dropped goes on in a task of its own.
+            Answer::Done | Answer::Dropped => true,
             _ => self.row.left == Left::All,
         }
     }
