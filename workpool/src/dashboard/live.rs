@@ -24,6 +24,8 @@ use crate::monitor::Changes;
 const MOST: usize = 100;
 /// How long one stream lasts: whoever may not look any more does not for longer than that.
 const LASTS: Duration = Duration::from_mins(5);
+/// When a browser asks again after a stream has ended.
+const AGAIN: Duration = Duration::from_millis(500);
 /// The least time between two looks, in times of that which a look takes.
 const GAPS: u32 = 5;
 /// Between looks while the database does not answer.
@@ -73,7 +75,9 @@ impl Feeds {
             news
         };
         drop(open);
-        let stream = events(news).take_until(self.end.clone()).take_until(sleep(LASTS));
+        let again = stream::iter([Ok(Event::default().retry(AGAIN))]);
+        let stream =
+            again.chain(events(news)).take_until(self.end.clone()).take_until(sleep(LASTS));
         Ok(Sse::new(stream).keep_alive(KeepAlive::new()).into_response())
     }
 

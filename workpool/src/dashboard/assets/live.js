@@ -62,17 +62,24 @@ function replace(html) {
   prepare(content);
 }
 
+let silence = 0;
+
 function follow() {
   const source = new EventSource(location.href);
-  source.onopen = () => say("on", "live");
-  source.onmessage = (event) => {
+  const heard = () => {
+    clearTimeout(silence);
+    silence = 0;
     say("on", "live");
+  };
+  source.onopen = heard;
+  source.onmessage = (event) => {
+    heard();
     if (!document.querySelector("dialog[open]")) replace(event.data);
   };
   source.addEventListener("trouble", (event) => say("off", event.data.slice(0, 120)));
   source.onerror = () => {
-    say("off", "not live");
-    // Browsers try again by themselves unless they were refused.
+    // A stream ends now and then, and browsers ask again by themselves unless they were refused.
+    silence ||= setTimeout(() => say("off", "not live"), 3000);
     if (source.readyState === EventSource.CLOSED) setTimeout(follow, 10000);
   };
   addEventListener("pagehide", () => source.close(), { once: true });
