@@ -31,14 +31,14 @@ pub(crate) async fn count(ctx: &ActionCtx, item: Item) -> Result<Done> {
     Ok(Done { ok: true })
 }
 
-#[mutation(pool = LOAD)]
+#[mutation(pool = LOAD, grouped)]
 pub(crate) async fn write(ctx: &mut MutationCtx<'_>, item: Item) -> Result<Done, sqlx::Error> {
     sqlx::query("INSERT INTO load_rows (n) VALUES ($1)").bind(item.n).execute(ctx.db()).await?;
     ctx.state::<Arc<Tally>>().ran(item.n);
     Ok(Done { ok: true })
 }
 
-#[on_complete(context = i64)]
+#[on_complete(context = i64, grouped)]
 pub(crate) async fn called(ctx: &mut MutationCtx<'_>, _done: Completion<i64, Done>) -> Result<()> {
     ctx.state::<Arc<Tally>>().called();
     Ok(())

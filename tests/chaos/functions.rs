@@ -117,7 +117,7 @@ pub(crate) async fn again(ctx: &ActionCtx, order: Order) -> anyhow::Result<u32> 
 }
 
 /// A mutation that writes a line into a ledger which would show doubles.
-#[mutation(name = "book", pool = HOME)]
+#[mutation(name = "book", pool = HOME, grouped)]
 pub(crate) async fn book(ctx: &mut MutationCtx<'_>, order: Order) -> anyhow::Result<u32> {
     let (id, attempt) = (ctx.work_id(), ctx.attempt());
     let visit = ctx.state::<Line>().clone().enter(id, attempt).await?;
@@ -129,7 +129,7 @@ pub(crate) async fn book(ctx: &mut MutationCtx<'_>, order: Order) -> anyhow::Res
 }
 
 /// Writes into a ledger which would show doubles what it was told.
-#[on_complete(name = "told", context = String)]
+#[on_complete(name = "told", context = String, grouped)]
 pub(crate) async fn told(
     ctx: &mut MutationCtx<'_>,
     done: Completion<String, u32>,

@@ -17,6 +17,7 @@ mod enqueue;
 mod events;
 mod failures;
 mod fences;
+mod groups;
 mod hints;
 mod inspect;
 mod limits;

@@ -93,7 +93,8 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
         list_callbacks list_slots list_succeeded list_unended list_unsuccessful lost_pools";
     let calls = "add_stats cancel cancelable cancels current enqueue enqueue_alike forget_ended notify owned result watch";
     // Who may cancel may also end by hand, and lock what it may end.
-    let implied = "abandoned contents finish held lock_pools parked retry_ended succeed waiting";
+    let implied = "abandoned contents finish held join lock_pools parked retry_ended succeed
+        succeed_group waiting";
     let enqueuer = named(server.allowed("enqueuer").await);
     assert_eq!(enqueuer, only(&format!("{reading} {looking} {calls} {implied}")), "an enqueuer");
     let viewer = named(server.allowed("viewer").await);

@@ -105,7 +105,7 @@ pub(crate) async fn again(ctx: &ActionCtx, task: Task) -> anyhow::Result<u32> {
 }
 
 /// A mutation that writes a line into a ledger which would show doubles.
-#[mutation(name = "book", pool = MIXED)]
+#[mutation(name = "book", pool = MIXED, grouped)]
 pub(crate) async fn book(ctx: &mut MutationCtx<'_>, task: Task) -> anyhow::Result<u32> {
     let (id, attempt) = (ctx.work_id(), ctx.attempt());
     sqlx::query("INSERT INTO ledger VALUES ($1)").bind(id).execute(ctx.db()).await?;
@@ -126,7 +126,7 @@ pub(crate) async fn parent(ctx: &ActionCtx, (): ()) -> anyhow::Result<u32> {
 }
 
 /// Writes into a ledger which would show doubles what it was told.
-#[on_complete(name = "told", context = String)]
+#[on_complete(name = "told", context = String, grouped)]
 pub(crate) async fn told(
     ctx: &mut MutationCtx<'_>,
     done: Completion<String, u32>,

@@ -31,6 +31,7 @@ impl ::workpool::__private::Function for send_email {
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
         redact: ::workpool::__private::Redact::Nothing,
+        grouped: false,
         state: &[::workpool::__private::StateNeed::of::<Mailer>()],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -49,6 +49,7 @@ impl ::workpool::__private::Function for send_email {
         ),
         status_ttl: ::core::option::Option::Some(::core::time::Duration::MAX),
         redact: ::workpool::__private::Redact::Nothing,
+        grouped: false,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -22,6 +22,7 @@ impl ::workpool::__private::Function for rename {
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
         redact: ::workpool::__private::Redact::Nothing,
+        grouped: false,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -28,6 +28,7 @@ impl ::workpool::__private::OnComplete for email_sent {
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
         redact: ::workpool::__private::Redact::Nothing,
+        grouped: false,
         state: &[],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

@@ -27,6 +27,7 @@ impl ::workpool::__private::Function for count {
         timeout: ::core::option::Option::None,
         status_ttl: ::core::option::Option::None,
         redact: ::workpool::__private::Redact::Nothing,
+        grouped: false,
         state: &[::workpool::__private::StateNeed::of::<Counters>()],
         location: ::workpool::__private::Location {
             file: ::core::file!(),

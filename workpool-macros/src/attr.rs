@@ -21,6 +21,7 @@ pub(crate) struct Attribute {
     pub(crate) timeout: Option<Duration>,
     pub(crate) status_ttl: Option<Duration>,
     pub(crate) redact: Option<Redact>,
+    pub(crate) grouped: Option<bool>,
     pub(crate) context: ContextOption,
 }
 
@@ -67,6 +68,7 @@ impl Attribute {
                 "timeout" => attribute.timeout = value::timeout(&option, faults),
                 "status_ttl" => attribute.status_ttl = value::status_ttl(&option, faults),
                 "redact" => attribute.redact = Redact::parse(&option, faults),
+                "grouped" => attribute.grouped = value::switch(&option, faults),
                 "context" => {
                     attribute.context = value::context(&option, faults)
                         .map_or(ContextOption::Faulty, ContextOption::Given);

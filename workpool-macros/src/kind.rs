@@ -70,8 +70,9 @@ impl Kind {
     pub(crate) fn options(self) -> &'static [&'static str] {
         match self {
             Self::Action => &["pool", "name", "retry", "timeout", "status_ttl", "redact"],
-            Self::Mutation | Self::Query => &["pool", "name", "timeout", "status_ttl", "redact"],
-            Self::OnComplete => &["context", "name", "redact"],
+            Self::Mutation => &["pool", "name", "timeout", "status_ttl", "redact", "grouped"],
+            Self::Query => &["pool", "name", "timeout", "status_ttl", "redact"],
+            Self::OnComplete => &["context", "name", "redact", "grouped"],
         }
     }
 
@@ -90,6 +91,9 @@ impl Kind {
             (Self::OnComplete, "pool") => Some(
                 "it runs outside the pools, under a limit of its own; write `pool` on the function \
                  whose work it completes",
+            ),
+            (Self::Action | Self::Query, "grouped") => Some(
+                "it commits nothing that could be committed together with others; remove `grouped`",
             ),
             (Self::OnComplete, "timeout" | "status_ttl") => {
                 Some("write it on the function whose work it completes")

@@ -87,7 +87,20 @@ pub fn action(
 /// The body, the result and the end of the work are committed in one transaction. It is run again
 /// by itself on serialization failures and lost connections, so the body must have no effects
 /// elsewhere; an error ends the work. There is no `retry` therefore; the other options are those of
-/// `#[action]`.
+/// `#[action]`, and one more:
+///
+/// | option | meaning |
+/// |---|---|
+/// | `grouped` | its body may share a transaction with others that wait in its pool, one after the other |
+///
+/// What has to run one by one, such as the entries of a ledger in a pool of one, is bound by
+/// commits. With `grouped`, while more is due than there are slots, bodies that take next to no time
+/// are committed up to 100 at a time, for 10 ms at most, as one. Each still has an end of its own, in order and
+/// within the limit. When one fails, what was done since the last savepoint is undone and runs
+/// again; the failure is that of a run as the first of a transaction. A pause lets a group come to its end. It is an
+/// option because a body can tell: `SET LOCAL` and the locks of the transaction stay for those after
+/// it, `now()` is when the first began, equal notifications are sent once, and what others of its
+/// group wrote is not seen on other connections yet.
 #[proc_macro_attribute]
 pub fn mutation(
     attribute: proc_macro::TokenStream,
@@ -141,6 +154,7 @@ pub fn query(
 /// | `context = EmailLog` | the context, which is also the first type of the `Completion`; absent means `()` |
 /// | `redact`, `redact("field")` | people who look at the work are not shown the context, or parts of it |
 /// | `name = "…"` | the name that is stored, which must not change while work is waiting; else the path of the function |
+/// | `grouped` | calls that are due at the same time may share a transaction, with what `#[mutation]` says of that |
 #[proc_macro_attribute]
 pub fn on_complete(
     attribute: proc_macro::TokenStream,

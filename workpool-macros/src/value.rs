@@ -6,7 +6,7 @@ use std::time::Duration;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::Parse;
-use syn::{ExprPath, Lit, LitStr, Type};
+use syn::{ExprPath, Lit, LitBool, LitStr, Type};
 
 use crate::diagnostics::Faults;
 use crate::options::{Value, WrittenOption};
@@ -146,6 +146,19 @@ pub(crate) fn base(option: &WrittenOption, faults: &mut Faults) -> Option<f64> {
 pub(crate) fn context(option: &WrittenOption, faults: &mut Faults) -> Option<Type> {
     let context = parse(option);
     context.or_else(|| wrong_kind(option, "a type", "EmailLog", faults))
+}
+
+/// `key`, `key = true` or `key = false`.
+pub(crate) fn switch(option: &WrittenOption, faults: &mut Faults) -> Option<bool> {
+    if matches!(option.value, Value::Absent) {
+        return Some(true);
+    }
+    let value = parse(option).map(|switch: LitBool| switch.value);
+    if value.is_none() {
+        let key = &option.key;
+        faults.at(option.place(), format!("`{key}` takes no value: write `{key}`"));
+    }
+    value
 }
 
 /// The value of an option as a `T`, if that is what it is.

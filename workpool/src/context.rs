@@ -169,6 +169,8 @@ impl EnqueueContext for ActionCtx {
 pub struct MutationCtx<'t> {
     pub(crate) attempt: &'t Attempt,
     conn: Mutex<&'t mut PgConnection>,
+    /// Whether the transaction may have been used.
+    touched: bool,
     enqueued: Mutex<Vec<NewWork>>,
 }
 
@@ -176,12 +178,17 @@ attempt_methods!(MutationCtx<'_>);
 
 impl<'t> MutationCtx<'t> {
     pub(crate) fn new(attempt: &'t Attempt, conn: &'t mut PgConnection) -> Self {
-        Self { attempt, conn: Mutex::new(conn), enqueued: Mutex::default() }
+        Self { attempt, conn: Mutex::new(conn), touched: false, enqueued: Mutex::default() }
     }
 
     /// The connection, inside the transaction.
     pub fn db(&mut self) -> &mut PgConnection {
+        self.touched = true;
         self.conn.get_mut().expect("no code panics with this lock")
+    }
+
+    pub(crate) const fn is_touched(&self) -> bool {
+        self.touched
     }
 
     /// Cancels a work item in this transaction. See [`Within::cancel`](crate::Within::cancel).

@@ -236,6 +236,8 @@ pub struct FunctionSpec {
     pub status_ttl: Option<Duration>,
     /// What of it is not shown to people.
     pub redact: Redact,
+    /// Whether its body may share a transaction with others.
+    pub grouped: bool,
     /// Application state that its body asks for.
     pub state: &'static [StateNeed],
     /// Where it is written.

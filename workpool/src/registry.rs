@@ -173,6 +173,12 @@ impl Registry {
         self.declared_by_string.iter().map(text).collect()
     }
 
+    /// The names of functions that may share a transaction.
+    pub(crate) fn grouped(&self) -> Vec<&'static str> {
+        let entries = self.functions.values().filter(|entry| entry.spec.grouped);
+        entries.map(|entry| entry.spec.name).collect()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&'static Entry> {
         self.functions.get(name).copied()
     }
@@ -226,6 +232,7 @@ mod tests {
                 timeout: None,
                 status_ttl: None,
                 redact: crate::function::Redact::Nothing,
+                grouped: false,
                 state: &[],
                 location: Location { file: "a.rs", line },
             }));

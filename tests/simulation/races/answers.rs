@@ -241,3 +241,67 @@ async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
     assert!(line.proxy.hits() >= 28, "too little was lost to show anything");
     audit::nobody_is_left(&line.world).await;
 }
+
+/// Mutations that wait in a pool of one, and so share transactions.
+async fn queue_of_books(line: &Line) -> Vec<Enqueued> {
+    line.world.limit(1).await;
+    let mut queue = Vec::new();
+    for _ in 0..20 {
+        let id = plain_id();
+        let task = Task { how: How::Takes(0), fails: 0 };
+        one(line.world.workpool(), Kind::Book, id, task).await;
+        queue.push(Enqueued::new(id.uuid(), Kind::Book));
+    }
+    queue
+}
+
+#[tokio::test]
+async fn groups_whose_commits_got_no_answer_are_applied_once_as_a_whole() {
+    let line = Line::new().await;
+    let queue = queue_of_books(&line).await;
+    line.proxy.arm(Fault::new(Loses::Answer, "COMMIT").of(BODIES).lasts());
+    let worker = line.worker().await;
+    line.mended(&queue).await;
+    assert!(line.proxy.hits() < queue.len(), "each had a transaction of its own");
+    for item in &queue {
+        assert_eq!(line.attempts(item), [1], "it was committed, so it is not run again");
+    }
+    worker.shutdown().await;
+    audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test]
+async fn a_group_whose_end_never_arrived_is_run_again_under_the_same_attempts() {
+    for loses in [Loses::Statement, Loses::Answer] {
+        let line = Line::new().await;
+        let queue = queue_of_books(&line).await;
+        line.proxy.arm(line.loses(loses, "succeed_group"));
+        let worker = line.worker().await;
+        line.mended(&queue).await;
+        let entered: Vec<_> = queue.iter().map(|item| line.attempts(item)).collect();
+        assert!(entered.iter().flatten().all(|attempt| *attempt == 1), "{entered:?}");
+        assert!(entered.iter().filter(|of_one| of_one.len() == 2).count() > 1, "{entered:?}");
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_whose_first_item_was_taken_over_leaves_nothing() {
+    let line = Line::new().await;
+    let queue = queue_of_books(&line).await;
+    // Its end is on its way when the lease is over: others have recovered the first by then.
+    line.proxy.arm(line.loses(Loses::Time, "join"));
+    let late = line.worker_with(Duration::from_millis(600)).await;
+    line.struck().await;
+    line.proxy.mute("workpool heartbeat");
+    let other = line.world.worker_here().start().await.unwrap();
+    within(MENDED, "the other one takes over", async || {
+        line.world.count("SELECT count(*) FROM workpool.finished").await > 0
+    })
+    .await;
+    line.proxy.let_go();
+    line.mended(&queue).await;
+    drop(late);
+    other.shutdown().await;
+}

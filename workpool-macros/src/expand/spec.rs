@@ -128,6 +128,7 @@ pub(crate) fn spec(
     let timeout = option(attribute.timeout.map(duration));
     let status_ttl = option(attribute.status_ttl.map(duration));
     let redact = redact(attribute.redact.as_ref());
+    let grouped = attribute.grouped.unwrap_or(false);
     // The span of the function, as it is: with the hygiene of the macro the line would be that of
     // the attribute.
     let here = source.name().span();
@@ -143,6 +144,7 @@ pub(crate) fn spec(
                 timeout: #timeout,
                 status_ttl: #status_ttl,
                 redact: #redact,
+                grouped: #grouped,
                 state: &[#(::workpool::__private::StateNeed::of::<#state>()),*],
                 location: ::workpool::__private::Location { file: #file, line: #line },
             };

@@ -24,7 +24,8 @@ fn every_option_of_every_attribute_is_accepted() {
         r#"retry(max_attempts = 2147483647, initial_backoff = "1s", base = 1, max_backoff = "1s")"#;
     assert_option_faults(&format!("action({policy})"), &[]);
     assert_option_faults(r#"query(pool = A::<1>::POOL, status_ttl = "forever")"#, &[]);
-    assert_option_faults(r#"on_complete(context = (), name = "b", redact)"#, &[]);
+    assert_option_faults(r#"on_complete(context = (), name = "b", redact, grouped)"#, &[]);
+    assert_option_faults("mutation(grouped = false)", &[]);
     assert_option_faults(r#"action(redact("a", "b.c"))"#, &[]);
 }
 
@@ -67,6 +68,14 @@ fn an_option_of_another_attribute_is_refused_with_the_reason() {
              on the `#[on_complete]` handler",
         )],
     );
+    let grouped = |noun| {
+        format!(
+            "{noun} takes no `grouped`: it commits nothing that could be committed together with \
+             others; remove `grouped`"
+        )
+    };
+    assert_option_faults("action(grouped)", &[("grouped", &grouped("an action"))]);
+    assert_option_faults("query(grouped)", &[("grouped", &grouped("a query"))]);
     assert_option_faults(
         r#"on_complete(pool = "a", retry, timeout = "1s")"#,
         &[
@@ -138,6 +147,10 @@ fn a_value_is_of_the_kind_that_the_option_takes() {
                 r#"`status_ttl` takes a duration: write `status_ttl = "1d"` or `status_ttl = "forever"`"#,
             ),
         ],
+    );
+    assert_option_faults(
+        "mutation(grouped = 5)",
+        &[("5", "`grouped` takes no value: write `grouped`")],
     );
     assert_option_faults(
         "on_complete(context = 7)",

@@ -9,6 +9,7 @@ mod complete;
 mod detail;
 mod doctor;
 mod enqueue;
+mod group;
 mod inspect;
 mod lease;
 mod link;
@@ -42,6 +43,7 @@ pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;
 pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};
 pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
+pub(crate) use group::{After, Member};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]
 pub(crate) use inspect::WaitingRow;

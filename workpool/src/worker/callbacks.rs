@@ -6,9 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::dispatcher::{RECONCILE, RECONCILE_AGAIN};
+use super::group::{MOST, Others};
 use super::guard;
+use super::inbox::{Inbox, parted};
+use super::job::Job;
 use super::shared::Shared;
-use super::transaction::{self, CallbackFn, Job, Tried};
+use super::transaction::{self, Done, Tried};
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::hub::{Hint, forget, next_hint};
 use crate::registry::Handler;
@@ -46,9 +49,10 @@ pub(crate) fn hand_over(shared: &Shared, callback: RawCallback) {
 /// Runs until the worker stops and its attempts have ended.
 pub(crate) async fn run(
     shared: Arc<Shared>,
-    mut inbox: mpsc::UnboundedReceiver<RawCallback>,
+    inbox: mpsc::UnboundedReceiver<RawCallback>,
     done: CancellationToken,
 ) {
+    let mut inbox = Inbox::new(inbox);
     let permits = Arc::new(Semaphore::new(shared.settings.callbacks as usize));
     // Also those that are no callbacks: a row that names one is parked, not left for ever.
     let known = [shared.registry.names(true), shared.registry.names(false)].concat();
@@ -66,8 +70,8 @@ pub(crate) async fn run(
         tokio::select! {
             () = done.cancelled() => break,
             // Not while the table is due: rows in it would wait for ever behind what ends here.
-            Some(callback) = inbox.recv(), if !looks || Instant::now() < look_at => {
-                start(&shared, callback, permit);
+            Some(callbacks) = inbox.next(&shared), if !looks || Instant::now() < look_at => {
+                start(&shared, callbacks, permit);
             }
             hint = next_hint(&mut hints) => {
                 if matches!(hint, Hint::Any | Hint::Signal) {
@@ -120,14 +124,28 @@ async fn look(
         let pause = if uncertain { RECONCILE_AGAIN } else { RECONCILE };
         *reconcile_at = Instant::now() + pause;
     }
-    let claimed =
-        shared.control(async |conn| store.claim_callbacks(conn, worker, known, limit).await);
-    let claimed = claimed.await?;
-    let (none, full) = (claimed.is_empty(), claimed.len() >= free);
-    for callback in claimed {
-        shared.callbacks_in_hand().insert(callback.id);
-        let permit = Arc::clone(permits).acquire_owned().await.expect("it is never closed");
-        start(shared, callback, permit);
+    let mut claimed = Vec::new();
+    // Of those that share transactions, as many as these have room for.
+    let many = limit.saturating_mul(i64::try_from(MOST).unwrap_or(i64::MAX));
+    let (grouped, others): (Vec<_>, Vec<_>) =
+        known.iter().copied().partition(|name| shared.grouped.contains(name));
+    for (names, limit) in [(grouped, many), (others, limit)] {
+        if !names.is_empty() {
+            let claim = async |conn: &mut PgConnection| {
+                store.claim_callbacks(conn, worker, &names, limit).await
+            };
+            let more = shared.control(claim).await?;
+            shared.callbacks_in_hand().extend(more.iter().map(|callback| callback.id));
+            claimed.extend(more);
+        }
+    }
+    let parts = parted(shared, claimed);
+    let (none, full) = (parts.is_empty(), parts.len() >= free);
+    for callbacks in parts {
+        match Arc::clone(permits).try_acquire_owned() {
+            Ok(permit) => start(shared, callbacks, permit),
+            Err(_) => callbacks.into_iter().for_each(|callback| hand_over(shared, callback)),
+        }
     }
     if full {
         return Ok(AGAIN);
@@ -138,31 +156,52 @@ async fn look(
     Ok(if none { next.max(LOCKED) } else { next })
 }
 
-fn start(shared: &Arc<Shared>, callback: RawCallback, permit: OwnedSemaphorePermit) {
+/// Starts a task for callbacks that share a transaction, or for one.
+fn start(shared: &Arc<Shared>, callbacks: Vec<RawCallback>, permit: OwnedSemaphorePermit) {
     let shared = Arc::clone(shared);
-    let span = telemetry::callback_span(callback.id, &callback.callback, callback.attempt);
-    trace::follow(&span, callback.trace.as_deref(), shared.settings.continue_traces);
-    let run = async move {
+    tokio::spawn(async move {
         let _permit = permit;
+        let Some((first, others)) = callbacks.split_first() else { return };
+        let span = telemetry::callback_span(first.id, &first.callback, first.attempt);
+        trace::follow(&span, first.trace.as_deref(), shared.settings.continue_traces);
+        let run = guard::caught(execute(&shared, first, others)).instrument(span);
         // A panic that gets here came from a destructor; what it left marked as ours is released.
-        if guard::caught(execute(&shared, &callback)).await.is_err() {
+        let done = run.await.unwrap_or_else(|_| {
             shared.callbacks_uncertain.store(true, Ordering::Release);
+            others.len()
+        });
+        for (place, callback) in callbacks.into_iter().enumerate() {
+            if place <= done {
+                shared.callbacks_in_hand().remove(&callback.id);
+            } else {
+                hand_over(&shared, callback);
+            }
         }
-        shared.callbacks_in_hand().remove(&callback.id);
-    };
-    tokio::spawn(run.instrument(span));
+    });
 }
 
-async fn execute(shared: &Shared, callback: &RawCallback) {
+/// Runs one to its end, and others in its transaction. How many of these are done.
+async fn execute(shared: &Arc<Shared>, callback: &RawCallback, others: &[RawCallback]) -> usize {
     let begun = std::time::Instant::now();
     let meter = shared.meter.callback(&callback.callback);
-    let failure = match shared.registry.get(&callback.callback).map(|entry| entry.handler) {
-        Some(Handler::OnComplete(run)) => match attempt(shared, callback, run).await {
-            Tried::Failed(failure) | Tried::Again(failure) => failure,
-            Tried::Committed(..) => return meter.succeeded(begun.elapsed()),
-            // It is done, or not ours any more.
-            Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => return,
-        },
+    let failure = match shared.handler(&callback.callback) {
+        Some(Handler::OnComplete(run)) => {
+            let company =
+                if others.is_empty() { Others::Nobody } else { Others::Callbacks(others) };
+            let job = Job::Callback(callback, run);
+            match transaction::repeat(shared, job, None, company).await {
+                Tried::Failed(failure) | Tried::Again(failure) => failure,
+                Tried::Committed(Done { group, .. }) => {
+                    meter.succeeded(begun.elapsed());
+                    for other in others.iter().take(group.callbacks) {
+                        shared.meter.callback(&other.callback).succeeded(begun.elapsed());
+                    }
+                    return group.callbacks;
+                }
+                // It is done, or not ours any more.
+                Tried::Superseded | Tried::Aborted | Tried::Unreachable(_) => return 0,
+            }
+        }
         _ => Failure::new(FailureKind::Invalid, "the registered function is no on_complete"),
     };
     let shown = failure.to_string();
@@ -174,13 +213,7 @@ async fn execute(shared: &Shared, callback: &RawCallback) {
         telemetry::parked(callback.id, &callback.callback, &shown);
     }
     put_back(shared, callback, delay, &failure).await;
-}
-
-async fn attempt(shared: &Shared, callback: &RawCallback, run: CallbackFn) -> Tried {
-    let canceled = shared.lease.lost.child_token();
-    let attempt = shared.attempt(callback.id, (callback.attempt, callback.fence), canceled);
-    let job = Job::Callback(callback, run);
-    transaction::repeat(shared, &attempt, job, None).await
+    0
 }
 
 /// When a failed callback is tried again; none: it is parked, to be read and replayed.

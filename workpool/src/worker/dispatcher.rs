@@ -88,7 +88,7 @@ impl Dispatcher {
     pub(crate) fn new(shared: Arc<Shared>, events: mpsc::UnboundedReceiver<Event>) -> Self {
         Self {
             hints: shared.workpool.hub().subscribe(),
-            functions: shared.settings.functions(&shared.registry),
+            functions: shared.functions.clone(),
             backoff: shared.backoff("dispatcher"),
             shared,
             events,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 use super::ends::{End, Verdict, Way};
 use super::guard::{self, Ran};
@@ -38,6 +39,24 @@ pub(crate) struct Item {
 }
 
 impl Item {
+    /// A claimed row, and the span that its attempt runs in.
+    pub(crate) fn new(
+        shared: &Shared,
+        row: Claimed,
+        pool: Arc<str>,
+        canceled: CancellationToken,
+    ) -> (Self, Span) {
+        let meter = shared.meter.function(&pool, &row.function);
+        let (started, announced) = (Instant::now(), Once::new());
+        let general = AtomicBool::new(false);
+        let mut item =
+            Self { row, pool, canceled, started, trace: None, meter, announced, general };
+        let span = telemetry::attempt_span(item.fields());
+        let continues = shared.settings.continue_traces;
+        item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);
+        (item, span)
+    }
+
     fn fields(&self) -> AttemptFields<'_> {
         AttemptFields {
             work_id: self.row.id,
@@ -79,6 +98,11 @@ impl Item {
         }
     }
 
+    /// Its id and the number of its claim.
+    pub(crate) const fn place(&self) -> (Uuid, i32) {
+        (self.row.id, self.row.fence)
+    }
+
     pub(crate) fn end(&self, mut verdict: Verdict) -> End {
         if let Verdict::Failed(failure) | Verdict::Retry(failure, _) = &mut verdict {
             failure.over(Some(self.started.elapsed()));
@@ -102,14 +126,8 @@ impl Item {
 
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
-    let meter = shared.meter.function(&pool, &row.function);
-    let canceled = shared.take_in_hand(&row, &meter);
-    let (started, announced) = (Instant::now(), Once::new());
-    let general = AtomicBool::new(false);
-    let mut item = Item { row, pool, canceled, started, trace: None, meter, announced, general };
-    let span = telemetry::attempt_span(item.fields());
-    let continues = shared.settings.continue_traces;
-    item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);
+    let canceled = shared.take_in_hand(&row, &shared.meter.function(&pool, &row.function));
+    let (item, span) = Item::new(shared, row, pool, canceled);
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
     tracker.spawn(
@@ -133,7 +151,7 @@ pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
 }
 
 /// None: the end is written already, in the transaction of the body, or is not ours to write.
-async fn execute(shared: &Shared, item: &Item) -> Option<Verdict> {
+async fn execute(shared: &Arc<Shared>, item: &Item) -> Option<Verdict> {
     let entry = shared.registry.get(&item.row.function);
     let Some(entry) = entry.filter(|entry| entry.spec.kind.code() == item.row.kind) else {
         let text = "the stored row and the registered function are of different kinds";

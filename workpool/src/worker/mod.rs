@@ -8,13 +8,17 @@ mod after;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
 mod callbacks;
+mod caution;
 mod completer;
 mod connections;
 mod dispatcher;
 mod ends;
 mod executor;
+mod group;
 mod guard;
 mod heartbeat;
+mod inbox;
+mod job;
 mod lease;
 mod life;
 mod maintenance;

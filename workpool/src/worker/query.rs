@@ -8,7 +8,7 @@ use super::ends::Verdict;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::shared::Shared;
-use super::transaction::{Again, Broken, Tried, refused, roll_back};
+use super::transaction::{Again, Broken, Done, Tried, refused, roll_back};
 use crate::context::{Attempt, QueryCtx};
 use crate::function::FunctionSpec;
 use crate::registry::HandlerFuture;
@@ -30,7 +30,7 @@ pub(crate) async fn run(
         let tried = once(shared, &attempt, item, spec, handler).await;
         return match again.judge(tried).await {
             None => continue,
-            Some(Tried::Committed(result, _)) => Some(Verdict::Success(result)),
+            Some(Tried::Committed(done)) => Some(Verdict::Success(done.result)),
             Some(Tried::Failed(failure) | Tried::Again(failure)) => Some(Verdict::Failed(failure)),
             Some(_) => Some(Verdict::Release),
         };
@@ -75,7 +75,7 @@ async fn conduct(
     let body = async { handler(&mut ctx, &item.row.args).await };
     match guard::run(body, spec.timeout, &shared.cut).await {
         Ran::Returned(Ok(result)) => match bodies.in_time(tx.rollback()).await {
-            Ok(()) => Ok(Tried::Committed(result, Vec::new())),
+            Ok(()) => Ok(Tried::Committed(Done { result, ..Done::default() })),
             Err(error) => Err(refused(error).into()),
         },
         Ran::Returned(Err(failure)) => roll_back(bodies, tx, failure).await,

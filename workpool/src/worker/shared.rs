@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Settings;
+use super::caution::Caution;
 use super::connections::Connections;
 use super::dispatcher::Event;
 use super::ends::End;
@@ -20,7 +21,7 @@ use crate::backoff::{Backoff, Troubles};
 use crate::context::{Attempt, State};
 use crate::handle::Workpool;
 use crate::meter::{self, FunctionMeter, Level, Meter};
-use crate::registry::Registry;
+use crate::registry::{Handler, Registry};
 use crate::store::{Claimed, Counters, RawCallback, SqlResult, Store};
 use crate::telemetry::PoolLog;
 
@@ -33,6 +34,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     /// The names of the callbacks that it knows: asked for with each batch of ends.
     pub(crate) callback_names: Vec<&'static str>,
+    /// The functions that it claims, and those of all that share a transaction.
+    pub(crate) functions: Vec<&'static str>,
+    pub(crate) grouped: Vec<&'static str>,
+    pub(crate) caution: Caution,
     pub(crate) worker: Uuid,
     pub(crate) lease: Arc<Lease>,
     pub(crate) connections: Connections,
@@ -102,6 +107,9 @@ impl Shared {
             lease: Arc::new(Lease::new()),
             permits: Permits::new(parts.settings.transactions),
             callback_names: parts.registry.names(true),
+            functions: parts.settings.functions(&parts.registry),
+            grouped: parts.registry.grouped(),
+            caution: Caution::default(),
             workpool: parts.workpool,
             registry: parts.registry,
             state: parts.state,
@@ -227,6 +235,10 @@ impl Shared {
         } else {
             waiting.remove(pool);
         }
+    }
+
+    pub(crate) fn handler(&self, function: &str) -> Option<Handler> {
+        self.registry.get(function).map(|entry| entry.handler)
     }
 
     pub(crate) fn set_watched(&self, pools: HashSet<Arc<str>>) {

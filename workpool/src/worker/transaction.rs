@@ -1,56 +1,42 @@
 //! Runs a body inside a database transaction that also carries the end of its work: effects and
 //! end commit together, once. What the database rolls back by itself is run again.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::sleep;
-use uuid::Uuid;
 
 use super::ends::Verdict;
 use super::executor::Item;
+use super::group::{self, Group, Others};
 use super::guard::{self, Ran};
-use super::permits::Permit;
+use super::job::{Job, MutationFn};
 use super::shared::Shared;
 use super::{after, callbacks};
 use crate::backoff::Backoff;
 use crate::context::{Attempt, MutationCtx};
-use crate::failpoint::{self, Point};
+use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
 use crate::function::FunctionSpec;
 use crate::meter;
-use crate::registry::HandlerFuture;
-use crate::store::{Link, RawCallback, SqlResult, is_broken, is_refusal, lost_connection};
+use crate::store::{Link, RawCallback, is_broken, is_refusal, lost_connection};
 
-/// The handler of a mutation.
-pub(crate) type MutationFn =
-    for<'a, 't> fn(&'a mut MutationCtx<'t>, &'a str) -> HandlerFuture<'a, String>;
-/// The handler of a callback.
-pub(crate) type CallbackFn = for<'a, 't> fn(
-    &'a mut MutationCtx<'t>,
-    crate::function::RawCompletion,
-) -> HandlerFuture<'a, ()>;
-
-/// What a transaction is for.
-#[derive(Clone, Copy)]
-pub(crate) enum Job<'a> {
-    Mutation(&'a Item, MutationFn),
-    Callback(&'a RawCallback, CallbackFn),
-}
-
-/// The failpoints of one job's transaction.
-struct Points {
-    begun: Point,
-    ran: Point,
-    ended: Point,
-    committed: Point,
+/// What one transaction has done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// Of the body.
+    pub(crate) result: String,
+    /// Callbacks that are ours now.
+    pub(crate) called: Vec<RawCallback>,
+    pub(crate) group: Group,
 }
 
 /// How one transaction went.
 pub(crate) enum Tried {
-    /// It has committed: the result, and callbacks that are ours now.
-    Committed(String, Vec<RawCallback>),
+    /// It has committed.
+    Committed(Done),
     /// The body failed; everything is rolled back.
     Failed(Failure),
     /// The database rolled it back by itself: a conflict, or the connection was lost.
@@ -69,15 +55,18 @@ pub(crate) const RERUNS: u32 = 25;
 
 /// Runs a mutation. None: its end is written, or not ours to write.
 pub(crate) async fn mutation(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     item: &Item,
     spec: &FunctionSpec,
     run: MutationFn,
 ) -> Option<Verdict> {
-    let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
-    match repeat(shared, &attempt, Job::Mutation(item, run), spec.timeout).await {
-        Tried::Committed(result, called) => {
+    let others = if spec.grouped { Others::Waiting } else { Others::Nobody };
+    match repeat(shared, Job::Mutation(item, run), spec.timeout, others).await {
+        Tried::Committed(Done { result, called, group }) => {
             after::ended(shared, &item.end(Verdict::Success(result)), true);
+            for (member, result) in group.items {
+                after::ended(shared, &member.end(Verdict::Success(result)), true);
+            }
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
@@ -93,14 +82,23 @@ pub(crate) async fn mutation(
 /// Tries until something is decided, within a bound for conflicts; while the database cannot be
 /// reached, without one.
 pub(crate) async fn repeat(
-    shared: &Shared,
-    attempt: &Attempt,
+    shared: &Arc<Shared>,
     job: Job<'_>,
     limit: Option<Duration>,
+    mut others: Others<'_>,
 ) -> Tried {
+    let attempt = job.attempt(shared);
     let mut again = Again::new(shared);
     loop {
-        if let Some(decided) = again.judge(once(shared, attempt, job, limit).await).await {
+        let tried = once(shared, &attempt, job, limit, others).await;
+        // Whatever it was, it is tried once more without them.
+        let in_company = !matches!(std::mem::replace(&mut others, Others::Nobody), Others::Nobody);
+        match tried {
+            Tried::Superseded if in_company => continue,
+            Tried::Again(_) if in_company => shared.caution.undone(job.of()),
+            _ => {}
+        }
+        if let Some(decided) = again.judge(tried).await {
             return decided;
         }
     }
@@ -147,7 +145,7 @@ fn conflict_pause(reruns: u32) -> Duration {
 }
 
 /// The connection was lost inside the transaction, which the database rolls back.
-fn lost(error: &sqlx::Error) -> Tried {
+pub(crate) fn lost(error: &sqlx::Error) -> Tried {
     Tried::Again(Failure::new(FailureKind::Lost, error.to_string()))
 }
 
@@ -163,24 +161,30 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if refusal { Tried::Failed(failure) } else { Tried::Again(failure) }
 }
 
-async fn once(shared: &Shared, attempt: &Attempt, job: Job<'_>, limit: Option<Duration>) -> Tried {
+async fn once(
+    shared: &Arc<Shared>,
+    attempt: &Attempt,
+    job: Job<'_>,
+    limit: Option<Duration>,
+    others: Others<'_>,
+) -> Tried {
     let _permit = job.permit(shared).await;
     let mut held = match job.link(shared).hold().await {
         Ok(held) => held,
         Err(error) => return Tried::Unreachable(error),
     };
-    match conduct(shared, attempt, job, limit, held.conn()).await {
+    match conduct(shared, attempt, (job, others), limit, held.conn()).await {
         Ok(tried) => {
             held.keep();
             tried
         }
         Err(Broken::Known(tried)) => tried,
-        Err(Broken::Unanswered { error, result, called }) => {
+        Err(Broken::Unanswered { error, done }) => {
             // What may still be open there has to end before the row can tell.
             drop(held);
             match job.settled(shared).await {
                 Some(true) => lost(&error),
-                Some(false) => Tried::Committed(result, called),
+                Some(false) => Tried::Committed(done),
                 None => Tried::Superseded,
             }
         }
@@ -193,8 +197,7 @@ pub(crate) enum Broken {
     /// A lost answer to a commit says nothing.
     Unanswered {
         error: sqlx::Error,
-        result: String,
-        called: Vec<RawCallback>,
+        done: Done,
     },
 }
 
@@ -205,25 +208,24 @@ impl From<Tried> for Broken {
 }
 
 async fn conduct(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     attempt: &Attempt,
-    job: Job<'_>,
+    (job, others): (Job<'_>, Others<'_>),
     limit: Option<Duration>,
     conn: &mut PgConnection,
 ) -> Result<Tried, Broken> {
+    let since = Instant::now();
     let begin = conn.begin_with(shared.connections.begin.clone());
     let mut tx = job.link(shared).in_time(begin).await.map_err(Tried::Unreachable)?;
     let reached = failpoint::reach(job.points().begun, &mut *tx).await;
     reached.map_err(|error| Broken::Known(refused(error)))?;
     job.entered(shared);
     let mut ctx = MutationCtx::new(attempt, &mut tx);
-    let body = async {
-        let result = job.body(&mut ctx).await?;
-        ctx.flush().await.map_err(|error| Failure::from_error(error.into()))?;
-        Ok(result)
-    };
-    match guard::run(body, limit, &shared.cut).await {
-        Ran::Returned(Ok(result)) => commit(shared, tx, job, result).await,
+    match guard::run(job.run(&mut ctx), limit, &shared.cut).await {
+        Ran::Returned(Ok(result)) => {
+            let group = group::gather(shared, &mut tx, job, others, since).await?;
+            commit(shared, tx, (job, others), Done { result, called: Vec::new(), group }).await
+        }
         Ran::Returned(Err(failure)) => roll_back(job.link(shared), tx, failure).await,
         // The body was cut off in the middle of what it did with the connection: away with it.
         Ran::Dropped(failure) => Err(Tried::Failed(failure).into()),
@@ -247,13 +249,13 @@ pub(crate) async fn roll_back(
 async fn commit(
     shared: &Shared,
     mut tx: Transaction<'_, Postgres>,
-    job: Job<'_>,
-    result: String,
+    (job, others): (Job<'_>, Others<'_>),
+    mut done: Done,
 ) -> Result<Tried, Broken> {
     let link = job.link(shared);
     let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
-    let called = match link.in_time(job.end(shared, &mut tx, &result)).await {
-        Ok(Some(called)) => called,
+    match link.in_time(job.end(shared, &mut tx, &done, others)).await {
+        Ok(Some(called)) => done.called = called,
         Ok(None) => {
             let rolled_back = link.in_time(tx.rollback()).await;
             return rolled_back.map(|()| Tried::Superseded).map_err(|_| Tried::Superseded.into());
@@ -264,128 +266,11 @@ async fn commit(
             return Ok(Tried::Again(Failure::from_error(error.into())));
         }
         Err(error) => return Ok(refused(error)),
-    };
+    }
     let committed = link.in_time(tx.commit()).await;
     match failpoint::answer(job.points().committed, committed).await {
-        Ok(()) => Ok(Tried::Committed(result, called)),
-        Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, result, called }),
+        Ok(()) => Ok(Tried::Committed(done)),
+        Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, done }),
         Err(error) => Ok(refused(error)),
-    }
-}
-
-impl Job<'_> {
-    /// A callback has a place already; see `callbacks`.
-    async fn permit(&self, shared: &Shared) -> Option<Permit> {
-        match self {
-            Self::Mutation(item, _) => Some(shared.permits.acquire(&item.pool).await),
-            Self::Callback(..) => None,
-        }
-    }
-
-    fn link<'s>(&self, shared: &'s Shared) -> &'s Link {
-        match self {
-            Self::Mutation(..) => &shared.connections.bodies,
-            Self::Callback(..) => &shared.connections.callbacks,
-        }
-    }
-
-    fn entered(&self, shared: &Shared) {
-        if let Self::Mutation(item, _) = self {
-            item.entered(shared);
-        }
-    }
-
-    async fn body(&self, ctx: &mut MutationCtx<'_>) -> Result<String, Failure> {
-        match self {
-            Self::Mutation(item, run) => run(ctx, &item.row.args).await,
-            Self::Callback(callback, run) => {
-                run(ctx, callback.completion.clone()).await.map(|()| String::new())
-            }
-        }
-    }
-
-    /// Writes the end inside the transaction. None: superseded.
-    async fn end(
-        &self,
-        shared: &Shared,
-        tx: &mut PgConnection,
-        result: &str,
-    ) -> SqlResult<Option<Vec<RawCallback>>> {
-        let (store, worker) = (shared.store(), shared.worker);
-        failpoint::reach(self.points().ran, &mut *tx).await?;
-        let ended = match self {
-            Self::Mutation(item, _) => {
-                if item.ends_plainly() {
-                    let end = [(item.row.id, result)];
-                    let done = store.succeed(&mut *tx, worker, item.row.fence, &end).await;
-                    let done = done.inspect_err(|error| item.refused(error))?;
-                    failpoint::reach(self.points().ended, tx).await?;
-                    return Ok((!done.is_empty()).then(Vec::new));
-                }
-                let success = Verdict::Success(result.to_owned());
-                let end = [item.ended(&success)];
-                let known = callbacks::at_once(shared, false);
-                let done = store.finish(&mut *tx, worker, item.row.fence, &end, known).await?;
-                (!done.ids.is_empty()).then_some(done.callbacks)
-            }
-            Self::Callback(callback, _) => {
-                let (id, fence) = (callback.id, callback.fence);
-                let done = store.finish_callback(&mut *tx, worker, id, fence).await?;
-                done.then(Vec::new)
-            }
-        };
-        failpoint::reach(self.points().ended, tx).await?;
-        Ok(ended)
-    }
-
-    /// The failpoints of its transaction.
-    const fn points(&self) -> Points {
-        match self {
-            Self::Mutation(..) => Points {
-                begun: failpoint::MUTATION_BEGUN,
-                ran: failpoint::MUTATION_RAN,
-                ended: failpoint::MUTATION_ENDED,
-                committed: failpoint::MUTATION_COMMITTED,
-            },
-            Self::Callback(..) => Points {
-                begun: failpoint::CALLBACK_BEGUN,
-                ran: failpoint::CALLBACK_RAN,
-                ended: failpoint::CALLBACK_ENDED,
-                committed: failpoint::CALLBACK_COMMITTED,
-            },
-        }
-    }
-
-    /// Whether the row is still ours after a commit whose answer was lost; none when this worker
-    /// ends before the database can be asked.
-    async fn settled(&self, shared: &Shared) -> Option<bool> {
-        let mut backoff = shared.backoff("commit without an answer");
-        while !shared.cut.is_cancelled() {
-            match self.held(shared).await {
-                Ok(held) => {
-                    backoff.succeeded();
-                    return Some(held);
-                }
-                Err(error) => sleep(backoff.failed(&error)).await,
-            }
-        }
-        None
-    }
-
-    async fn held(&self, shared: &Shared) -> SqlResult<bool> {
-        let (store, worker) = (shared.store(), shared.worker);
-        let (id, fence) = self.key();
-        let held = async |conn: &mut PgConnection| match self {
-            Self::Mutation(..) => store.held(conn, id, worker, fence).await,
-            Self::Callback(..) => store.held_callback(conn, worker, id, fence).await,
-        };
-        shared.control(held).await
-    }
-
-    fn key(&self) -> (Uuid, i32) {
-        match self {
-            Self::Mutation(item, _) => (item.row.id, item.row.fence),
-            Self::Callback(callback, _) => (callback.id, callback.fence),
-        }
     }
 }

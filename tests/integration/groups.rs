@@ -1,0 +1,255 @@
+//! Bodies that share a transaction: same ends, same order, same limit as if each had its own.
+
+use std::time::Duration;
+
+use workpool::{
+    Completion, Failure, FailureKind, MutationCtx, Outcome, OutcomeKind, Status, WorkId, mutation,
+    on_complete,
+};
+use workpool_tests::{Gates, Stage, Witness, eventually};
+
+use crate::functions::{echo, end_of, write};
+
+/// What a body does after it has written its name.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+enum Then {
+    Ends,
+    Waits,
+    Fails,
+    Panics,
+    /// Hides the error of a broken statement.
+    Hides,
+    /// Kills its connection the first time.
+    Breaks,
+    /// Takes longer than company allows.
+    Dawdles,
+    Enqueues,
+    /// Has the first of its group taken away, as recovery does, the first time.
+    Robs,
+}
+
+/// Waits at the gate `first` unless it is told to do something else.
+#[mutation(pool = "ledger", grouped)]
+async fn entry(ctx: &mut MutationCtx<'_>, name: String, then: Then) -> anyhow::Result<String> {
+    let (witness, gates) = (ctx.state::<Witness>().clone(), ctx.state::<Gates>().clone());
+    let _inside = witness.enter("ledger");
+    witness.saw(&name);
+    write(ctx, &name).await?;
+    match then {
+        Then::Waits => gates.pass(&name).await,
+        Then::Fails => anyhow::bail!("told to fail"),
+        Then::Panics => panic!("told to panic"),
+        Then::Hides => drop(sqlx::query("SELECT 1 / 0").execute(ctx.db()).await),
+        Then::Breaks if witness.count(&name) == 1 => {
+            sqlx::query("SELECT pg_terminate_backend(pg_backend_pid())").execute(ctx.db()).await?;
+        }
+        Then::Robs if witness.count(&name) == 1 => {
+            let rob = "UPDATE workpool.work SET worker = NULL WHERE worker IS NOT NULL";
+            sqlx::query(rob).execute(ctx.workpool().db()).await?;
+        }
+        Then::Ends | Then::Breaks | Then::Robs => {}
+        Then::Dawdles => tokio::time::sleep(Duration::from_millis(400)).await,
+        Then::Enqueues => drop(echo::enqueue(ctx, name.clone()).await?),
+    }
+    Ok(name)
+}
+
+/// The same work, with a transaction of its own.
+#[mutation(pool = "ledger")]
+async fn apart(ctx: &mut MutationCtx<'_>, name: String) -> sqlx::Result<()> {
+    write(ctx, &name).await
+}
+
+#[on_complete(context = String, grouped)]
+async fn counted(
+    ctx: &mut MutationCtx<'_>,
+    done: Completion<String, String>,
+) -> anyhow::Result<()> {
+    let told = matches!(done.outcome, Outcome::Success(_));
+    ctx.state::<Witness>().saw(&done.context);
+    write(ctx, &format!("{} {told}", done.context)).await?;
+    anyhow::ensure!(done.context != "fails" || ctx.attempt() > 1, "told to fail");
+    Ok(())
+}
+
+const FIRST: &str = "first";
+
+async fn add(stage: &Stage, name: &str, then: Then) -> WorkId<String> {
+    let args = EntryArgs { name: name.into(), then };
+    entry::enqueue(stage.workpool(), args).await.unwrap()
+}
+
+/// A queue in a pool of one behind an item that waits until all of it is there, and is not in
+/// company.
+async fn queue(stage: &Stage, names: &[(&str, Then)]) -> Vec<WorkId<String>> {
+    stage.workpool().pool("ledger").set_max_parallelism(1).await.unwrap();
+    let mut ids = vec![add(stage, FIRST, Then::Waits).await];
+    for (name, then) in names {
+        ids.push(add(stage, name, *then).await);
+    }
+    ids
+}
+
+/// Works the queue off.
+async fn work_off(stage: &Stage, ids: &[WorkId<String>]) {
+    let worker = stage.start().await;
+    stage.gates.arrived(FIRST, 1).await;
+    stage.gates.open(FIRST);
+    for id in ids {
+        let ended = async || {
+            let status = stage.workpool().status(*id).await.unwrap();
+            status.as_ref().and_then(Status::outcome).is_some()
+        };
+        eventually("it ends", ended).await;
+    }
+    worker.shutdown().await;
+}
+
+fn many(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("{n:03}")).collect()
+}
+
+async fn transactions(stage: &Stage) -> i64 {
+    stage.value("SELECT count(DISTINCT xmin::text) FROM workpool.finished").await
+}
+
+#[tokio::test]
+async fn what_waits_in_a_full_pool_shares_transactions_in_order_one_at_a_time() {
+    let stage = Stage::new().await;
+    let names = many(200);
+    let all: Vec<_> = names.iter().map(|name| (&**name, Then::Ends)).collect();
+    let ids = queue(&stage, &all).await;
+    work_off(&stage, &ids).await;
+    let notes = stage.notes().await;
+    assert_eq!(notes[0], FIRST);
+    assert_eq!(notes[1..], names, "in order, each once");
+    assert_eq!(stage.witness.most_at_once("ledger"), 1, "one at a time");
+    for (id, name) in ids[1..].iter().zip(&names) {
+        assert_eq!(stage.workpool().result(*id).await.unwrap(), *name);
+    }
+    let transactions = transactions(&stage).await;
+    assert!(transactions < 150, "201 items had {transactions} transactions");
+}
+
+#[tokio::test]
+async fn whoever_fails_in_company_fails_as_it_would_alone_and_harms_nobody() {
+    for (then, kind) in [
+        (Then::Fails, FailureKind::Error),
+        (Then::Panics, FailureKind::Panic),
+        (Then::Hides, FailureKind::Error),
+    ] {
+        let stage = Stage::new().await;
+        let (before, after) = (many(20), many(40));
+        let mut all: Vec<_> = before.iter().map(|name| (&**name, Then::Ends)).collect();
+        all.push(("bad", then));
+        all.extend(after[20..].iter().map(|name| (&**name, Then::Ends)));
+        let ids = queue(&stage, &all).await;
+        work_off(&stage, &ids).await;
+        let end = end_of(&stage, ids[21]).await;
+        assert_eq!((end.outcome, end.attempts), (OutcomeKind::Failed, 1), "{then:?}");
+        assert_eq!(end.failures.iter().map(Failure::kind).collect::<Vec<_>>(), [kind]);
+        let notes = stage.notes().await;
+        assert_eq!(notes[1..], after, "{then:?}: the others in order, each once");
+        assert!(stage.witness.count("bad") > 0);
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_loses_its_connection_or_its_patience_is_run_again() {
+    for then in [Then::Breaks, Then::Dawdles] {
+        let stage = Stage::new().await;
+        let names = many(20);
+        let all = names.iter().map(|name| {
+            let then = if name == "007" { then } else { Then::Ends };
+            (&**name, then)
+        });
+        let ids = queue(&stage, &all.collect::<Vec<_>>()).await;
+        work_off(&stage, &ids).await;
+        assert_eq!(stage.notes().await[1..], names, "{then:?}");
+        for id in &ids[1..] {
+            assert_eq!(end_of(&stage, *id).await.attempts, 1, "{then:?}: no attempt is used");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
+    let stage = Stage::new().await;
+    let names = many(20);
+    let all = names.iter().map(|name| {
+        let then = if name == "010" { Then::Robs } else { Then::Ends };
+        (&**name, then)
+    });
+    let ids = queue(&stage, &all.collect::<Vec<_>>()).await;
+    work_off(&stage, &ids).await;
+    let mut notes = stage.notes().await;
+    notes.sort();
+    assert_eq!(notes[..20], names, "each once");
+    assert!(stage.witness.count("011") > 0 && stage.witness.count("010") > 1);
+}
+
+#[tokio::test]
+async fn what_a_member_enqueues_is_there_when_it_has_ended() {
+    let stage = Stage::new().await;
+    let names = many(20);
+    let all: Vec<_> = names.iter().map(|name| (&**name, Then::Enqueues)).collect();
+    let ids = queue(&stage, &all).await;
+    work_off(&stage, &ids).await;
+    stage.drain().await.assert_nothing_left();
+    for name in &names {
+        assert_eq!(stage.witness.count(name), 2, "the entry and its echo");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_is_not_grouped_keeps_its_place_and_its_own_transaction() {
+    let stage = Stage::new().await;
+    let mut ids = queue(&stage, &[("a", Then::Ends), ("b", Then::Ends)]).await;
+    let between = apart::enqueue(stage.workpool(), "apart".into()).await.unwrap();
+    ids.push(add(&stage, "c", Then::Ends).await);
+    work_off(&stage, &ids).await;
+    assert_eq!(stage.notes().await[1..], ["a", "b", "apart", "c"]);
+    let alone = sqlx::query_scalar::<_, i64>(
+        "SELECT count(*) FROM workpool.finished
+        WHERE xmin = (SELECT xmin FROM workpool.finished WHERE id = $1)",
+    );
+    let alone = alone.bind(between.uuid()).fetch_one(stage.workpool().db()).await.unwrap();
+    assert_eq!(alone, 1);
+}
+
+#[tokio::test]
+async fn somebody_who_has_an_item_locked_does_not_stop_the_group() {
+    let stage = Stage::new().await;
+    let ids = queue(&stage, &[("a", Then::Ends), ("b", Then::Ends), ("c", Then::Ends)]).await;
+    let mut tx = stage.workpool().db().begin().await.unwrap();
+    stage.workpool().within(&mut tx).cancel(ids[2]).await.unwrap();
+    work_off(&stage, &[ids[0], ids[1], ids[3]]).await;
+    tx.commit().await.unwrap();
+    assert_eq!(stage.notes().await[1..], ["a", "c"]);
+    assert_eq!(end_of(&stage, ids[2]).await.outcome, OutcomeKind::Canceled);
+}
+
+#[tokio::test]
+async fn callbacks_that_are_due_together_share_transactions_and_each_takes_effect_once() {
+    let stage = Stage::new().await;
+    let names = many(120);
+    for name in &names {
+        let context = if name == "050" { "fails" } else { &**name };
+        echo::enqueue(stage.workpool(), name.clone())
+            .on_complete::<counted>(context.to_owned())
+            .await
+            .unwrap();
+    }
+    let worker = stage.start().await;
+    let mut notes = stage.noted(names.len()).await;
+    worker.shutdown().await;
+    notes.sort();
+    let told =
+        names.iter().map(|name| format!("{} true", if name == "050" { "fails" } else { name }));
+    let mut told: Vec<_> = told.collect();
+    told.sort();
+    assert_eq!(notes, told, "each once");
+    let transactions = "SELECT count(DISTINCT xmin::text) FROM notes";
+    let transactions: i64 = stage.value(transactions).await;
+    assert!(transactions < 100, "120 callbacks had {transactions} transactions");
+}
