@@ -13,8 +13,9 @@ use crate::options::Options;
 use crate::place::Place;
 use crate::tally::Tally;
 
-/// Until everything that a start brings along is over.
-const SETTLE: Duration = Duration::from_secs(5);
+/// Until everything that a start brings along is over; an idle session reports what it did within ten
+/// seconds.
+const SETTLE: Duration = Duration::from_secs(12);
 
 /// Looks at a worker that serves `pools` empty pools.
 pub(crate) async fn run(place: &mut Place, options: &Options) -> Result<Value> {

@@ -2,6 +2,7 @@
 //! Hints only: everybody who waits here polls as well.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use sqlx::postgres::PgConnectOptions;
@@ -49,12 +50,15 @@ pub(crate) struct Hub {
     /// Pools in which a worker of this process could start something at once.
     ready: Mutex<HashMap<Arc<str>, HashSet<Uuid>>>,
     listener: OnceLock<JoinHandle<()>>,
+    /// Whether notifications arrive, as far as is known.
+    hears: AtomicBool,
 }
 
 impl Default for Hub {
     fn default() -> Self {
         let (hints, _) = broadcast::channel(1024);
-        Self { hints, ready: Mutex::default(), listener: OnceLock::new() }
+        let hears = AtomicBool::new(false);
+        Self { hints, ready: Mutex::default(), listener: OnceLock::new(), hears }
     }
 }
 
@@ -62,6 +66,14 @@ impl Hub {
     pub(crate) fn send(&self, hint: Hint) {
         // Nobody waiting is fine.
         let _ = self.hints.send(hint);
+    }
+
+    pub(crate) fn hears(&self) -> bool {
+        self.hears.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_hears(&self, hears: bool) {
+        self.hears.store(hears, Ordering::Release);
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {

@@ -25,6 +25,7 @@ pub(crate) async fn run(hub: Weak<Hub>, options: Arc<PgConnectOptions>, store: S
     let mut backoff = Backoff::new("listener");
     loop {
         let end = session(&hub, &options, &store, &mut backoff).await;
+        hears(&hub, false);
         if hub.strong_count() == 0 {
             return;
         }
@@ -42,6 +43,7 @@ async fn session(
 ) -> SqlResult<()> {
     let mut listener = connect(options, store).await?;
     backoff.succeeded();
+    hears(hub, true);
     hint(hub, Hint::Any);
     hint(hub, Hint::Signal);
     let mut pinged = false;
@@ -71,6 +73,12 @@ async fn session(
 fn hint(hub: &Weak<Hub>, hint: Hint) {
     if let Some(hub) = hub.upgrade() {
         hub.send(hint);
+    }
+}
+
+fn hears(hub: &Weak<Hub>, hears: bool) {
+    if let Some(hub) = hub.upgrade() {
+        hub.set_hears(hears);
     }
 }
 

@@ -83,7 +83,7 @@ impl Workpool {
     pub async fn stats(&self, pool: impl AsRef<str>) -> Result<PoolStats> {
         let pool = pool.as_ref();
         let store = self.store();
-        let rows = self.run(async |conn| Ok(store.stats(conn, &[pool], None).await?));
+        let rows = self.run(async |conn| Ok(store.stats(conn, &[(pool, None)]).await?));
         let row = rows.await?.pop();
         row.map(PoolStats::from).ok_or_else(|| Error::UnknownPool(pool.to_owned()))
     }

@@ -170,9 +170,9 @@ async fn a_callback_that_the_server_claims_after_the_claim_was_given_up_is_run_a
     let worker = line.worker().await;
     // A claim gets no answer; the worker has looked for what it may have claimed, and goes on.
     line.proxy.arm(line.loses(Loses::Statement, "claim_callbacks"));
-    line.struck().await;
     let item = enqueue_one(workpool, Kind::Once, How::Takes(1)).await;
     workpool.cancel(WorkId::<u32>::from_uuid(item.id)).await.unwrap();
+    line.struck().await;
     line.world.quiet(MENDED).await;
     // Only then does the server run it.
     let item = enqueue_one(workpool, Kind::Once, How::Takes(1)).await;

@@ -58,6 +58,7 @@ pub(crate) struct LeaseRow {
     pub(crate) id: Uuid,
     pub(crate) expires_at: Timestamp,
     pub(crate) lease_us: i64,
+    pub(crate) expires_in_us: i64,
     /// Marked as dead, or expired before the asking worker began.
     pub(crate) dead: bool,
     pub(crate) expired: bool,

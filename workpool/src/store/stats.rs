@@ -126,14 +126,14 @@ impl Store {
             .map(drop)
     }
 
-    /// The numbers of pools over a window; none: over the last minute.
+    /// The numbers of pools, each over its window; none: over the last minute.
     pub(crate) async fn stats(
         &self,
         conn: &mut PgConnection,
-        pools: &[&str],
-        window: Option<(Timestamp, Timestamp)>,
+        pools: &[(&str, Option<(Timestamp, Timestamp)>)],
     ) -> SqlResult<Vec<PoolCounts>> {
-        let (since, until) = window.unzip();
+        let (pools, windows): (Vec<_>, Vec<_>) = pools.iter().copied().unzip();
+        let (since, until): (Vec<_>, Vec<_>) = windows.into_iter().map(Option::unzip).unzip();
         self.query_as(self.sql().stats.clone())
             .bind(pools)
             .bind(since)

@@ -124,6 +124,10 @@ async fn look(
         let pause = if uncertain { RECONCILE_AGAIN } else { RECONCILE };
         *reconcile_at = Instant::now() + pause;
     }
+    let next = next_due(shared, known).await?;
+    if !next.is_zero() {
+        return Ok(next);
+    }
     let mut claimed = Vec::new();
     // Of those that share transactions, as many as these have room for.
     let many = limit.saturating_mul(i64::try_from(MOST).unwrap_or(i64::MAX));
@@ -150,10 +154,17 @@ async fn look(
     if full {
         return Ok(AGAIN);
     }
-    let next = shared.control(async |conn| store.next_callback(conn, known).await).await?;
-    let next = next.map_or(shared.settings.poll, |next| next.min(shared.settings.poll));
     // What is due and could not be claimed, somebody has locked.
+    let next = next_due(shared, known).await?;
     Ok(if none { next.max(LOCKED) } else { next })
+}
+
+/// How long until the next look: zero, when something is due.
+async fn next_due(shared: &Shared, known: &[&str]) -> SqlResult<Duration> {
+    let store = shared.store();
+    let next = shared.control(async |conn| store.next_callback(conn, known).await).await?;
+    let patience = shared.patience(shared.settings.poll);
+    Ok(next.map_or(patience, |next| next.min(patience)))
 }
 
 /// Starts a task for callbacks that share a transaction, or for one.

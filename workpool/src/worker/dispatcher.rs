@@ -259,10 +259,15 @@ impl Dispatcher {
             .collect();
         let (store, worker) = (self.shared.store(), self.shared.worker);
         let taken = self.shared.control(async |conn| store.take_slots(conn, worker, &asks).await);
+        let mut begins_to_wait = false;
         for grant in taken.await? {
             if let Some(pool) = self.pools.get_mut(&*grant.pool) {
-                pool.took(&grant);
+                begins_to_wait |= pool.took(&grant);
             }
+        }
+        if begins_to_wait {
+            // Whoever has slots to spare may have nothing else to wake up for.
+            self.shared.control(async |conn| store.notify(conn, "!").await).await?;
         }
         Ok(())
     }
@@ -334,7 +339,7 @@ impl Dispatcher {
         let now = Instant::now();
         self.peek_at = now + SOON;
         if all {
-            self.poll_at = now + self.shared.settings.poll;
+            self.poll_at = now + self.shared.patience(self.shared.settings.poll);
         }
         let mut any = false;
         for name in &names {
@@ -350,6 +355,7 @@ impl Dispatcher {
     fn publish(&mut self) {
         let all_functions = self.shared.settings.runs_all();
         let lease = self.shared.lease.is_valid();
+        self.shared.set_idle(self.pools.values().all(PoolState::is_idle));
         for pool in self.pools.values_mut() {
             let waits = pool.waits_for_slots();
             if pool.waits != waits {

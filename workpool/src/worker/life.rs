@@ -152,7 +152,15 @@ async fn register(shared: &Shared) -> Result<()> {
     };
     shared.control(registered).await?;
     shared.lease.renewed(sent, lease);
+    tell_others(shared).await;
     Ok(())
+}
+
+/// Others look anew for what is theirs to do: at leases, slots and work. If that fails they do so a
+/// little later.
+async fn tell_others(shared: &Shared) {
+    let store = shared.store();
+    let _ = shared.control(async |conn| store.notify(conn, "").await).await;
 }
 
 /// A lost connection must not cost others the rest of the lease.
@@ -177,5 +185,6 @@ async fn let_go(shared: &Shared) -> SqlResult<()> {
         shared.control(async |conn| store.release_unknown(conn, worker, &[]).await).await?;
         shared.control(async |conn| store.deregister(conn, worker).await).await?;
     }
+    tell_others(shared).await;
     Ok(())
 }

@@ -20,6 +20,14 @@ const ROUNDS: u32 = 50;
 /// Rows of the slow walk over all work.
 const WALK: i64 = 5000;
 
+/// Pools whose numbers are asked for at once.
+const REPORTS: usize = 100;
+/// Between rounds while there is more to prune.
+const MORE: Duration = Duration::from_millis(100);
+
+/// Whether a round has left something to prune.
+struct More(bool);
+
 /// Runs until the worker stops.
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("maintenance");
@@ -28,9 +36,10 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut warned = BTreeSet::new();
     loop {
         let pause = match round(&shared, &mut walked, &mut minute, &mut warned).await {
-            Ok(()) => {
+            Ok(More(true)) => MORE,
+            Ok(More(false)) => {
                 backoff.succeeded();
-                shared.settings.heartbeat.mul_f64(rand::random_range(0.75..1.25))
+                (shared.settings.heartbeat * 3).mul_f64(rand::random_range(0.75..1.25))
             }
             Err(error) => backoff.failed(&error),
         };
@@ -46,11 +55,13 @@ async fn round(
     walked: &mut Uuid,
     minute: &mut Instant,
     warned: &mut BTreeSet<String>,
-) -> SqlResult<()> {
+) -> SqlResult<More> {
     let (store, rows) = (shared.store(), i64::try_from(PRUNE).unwrap_or(1));
+    let mut more = true;
     for _ in 0..ROUNDS {
         let pruned = shared.control(async |conn| store.prune(conn, rows).await).await?;
-        if pruned < PRUNE || shared.stop.is_cancelled() {
+        more = pruned == PRUNE;
+        if !more || shared.stop.is_cancelled() {
             break;
         }
     }
@@ -63,7 +74,7 @@ async fn round(
         shared.control(async |conn| store.prune_audit(conn).await).await?;
         warn_of_unknown_functions(shared, warned).await?;
     }
-    Ok(())
+    Ok(More(more))
 }
 
 /// The minute reports of those pools that nobody else has reported.
@@ -76,11 +87,14 @@ async fn report(shared: &Shared) -> SqlResult<()> {
     let elected = async |conn: &mut PgConnection| store.elect_report(conn, &served, window).await;
     #[cfg(feature = "metrics")]
     let asked = std::time::Instant::now();
-    for (pool, since, until) in shared.control(elected).await? {
-        let stats =
-            async |conn: &mut PgConnection| store.stats(conn, &[&pool], Some((since, until))).await;
+    let elected = shared.control(elected).await?;
+    for part in elected.chunks(REPORTS) {
+        let pools: Vec<_> =
+            part.iter().map(|(pool, since, until)| (&**pool, Some((*since, *until)))).collect();
+        let stats = async |conn: &mut PgConnection| store.stats(conn, &pools).await;
         for counts in shared.control(stats).await? {
-            telemetry::report(&shared.log(&pool.as_str().into()), &pool, &counts);
+            let pool = &*counts.pool;
+            telemetry::report(&shared.log(&pool.into()), pool, &counts);
             #[cfg(feature = "metrics")]
             super::measure::look(shared, &counts).await?;
         }

@@ -196,7 +196,9 @@ impl PoolState {
         self.denied_until = Some(until);
     }
 
-    pub(crate) fn took(&mut self, grant: &Grant) {
+    /// Takes in what it was granted. True: from now on it waits for more.
+    pub(crate) fn took(&mut self, grant: &Grant) -> bool {
+        let waited = self.waiting;
         self.waiting = grant.granted < self.wanted();
         self.granted = grant.granted;
         self.frozen = grant.frozen;
@@ -204,6 +206,12 @@ impl PoolState {
         if self.usable() > 0 {
             self.denied_until = None;
         }
+        self.waiting && !waited
+    }
+
+    /// Whether there is nothing to do, or to wait for, as far as is known.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.running == 0 && !self.hot && !self.waiting
     }
 
     fn is_due(&self, now: Instant) -> bool {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres, Transaction};
@@ -17,7 +17,7 @@ use super::silence::Silence;
 use crate::failpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
-use crate::hub::Hint;
+use crate::hub::{Hint, forget, next_hint};
 use crate::store::{Abandoned, Ended, Retried, SqlResult, is_refusal};
 use crate::telemetry;
 use crate::work::OutcomeKind;
@@ -31,23 +31,35 @@ const LOST_BOUND: i16 = 5;
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("recovery");
     let mut silence = Silence::default();
+    let mut hints = shared.workpool.hub().subscribe();
     loop {
+        forget(&mut hints);
         let pause = match sweep(&shared, &mut silence).await {
-            Ok(()) => {
+            Ok(next) => {
                 backoff.succeeded();
-                // With jitter, so that workers do not sweep in step.
-                shared.settings.sweep.mul_f64(rand::random_range(0.75..1.25))
+                pause(&shared, next)
             }
             Err(error) => backoff.failed(&error),
         };
+        // Such as a new worker, whose lease may be shorter than others'.
+        let told = async { while next_hint(&mut hints).await != Hint::Any {} };
         tokio::select! {
             () = sleep(pause) => {}
+            () = told => {}
             () = done.cancelled() => return,
         }
     }
 }
 
-async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<()> {
+/// Until the next lease of another runs out; with jitter, so that workers do not sweep in step.
+fn pause(shared: &Shared, next: Option<Duration>) -> Duration {
+    let sweep = shared.settings.sweep.mul_f64(rand::random_range(0.75..1.25));
+    let longest = sweep.max(shared.settings.lease / 6);
+    next.map_or(longest, |next| (next + sweep / 4).clamp(sweep, longest))
+}
+
+/// Recovers what dead workers held. Returns when the next lease runs out.
+async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<Option<Duration>> {
     let (store, worker) = (shared.store(), shared.worker);
     let leases = shared.control(async |conn| store.leases(conn, worker).await).await?;
     let silent = silence.observe(&leases, Instant::now());
@@ -58,14 +70,26 @@ async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<()> {
             first_error.get_or_insert(error);
         }
     }
-    first_error.map_or(Ok(()), Err)
+    let next = leases.iter().map(|lease| lease.expires_in_us).min();
+    let next = next.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
+    first_error.map_or(Ok(next), Err)
 }
 
 async fn recover_all(shared: &Shared, dead: Uuid) -> SqlResult<()> {
-    while recover(shared, dead).await? == BATCH {}
+    let mut recovered = 0;
+    loop {
+        let items = recover(shared, dead).await?;
+        recovered += items;
+        if items < BATCH {
+            break;
+        }
+    }
     let store = shared.store();
-    if shared.control(async |conn| store.inter(conn, dead).await).await? > 0 {
+    recovered += shared.control(async |conn| store.inter(conn, dead).await).await?;
+    if recovered > 0 {
         shared.workpool.hub().send(Hint::Signal);
+        // Others may have slots for it, and be patient.
+        shared.control(async |conn| store.notify(conn, "").await).await?;
     }
     Ok(())
 }
@@ -79,9 +103,6 @@ async fn recover(shared: &Shared, dead: Uuid) -> SqlResult<i64> {
         let pool: Arc<str> = item.pool.as_str().into();
         shared.meter.function(&pool, &item.function).recovered(what);
         shared.workpool.hub().send(Hint::Work(pool));
-    }
-    if !items.is_empty() {
-        shared.workpool.hub().send(Hint::Signal);
     }
     Ok(i64::try_from(items.len()).unwrap_or(BATCH))
 }

@@ -143,7 +143,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// How often it looks for work that nobody told it of. Default 1 s.
+    /// How often it looks for work that nobody told it of. Default 1 s; five times as long while it
+    /// has nothing to do and notifications of the database arrive.
     pub fn poll_interval(mut self, poll: Duration) -> Self {
         self.settings.poll = poll;
         self

@@ -1,8 +1,9 @@
 //! What the tasks of one life of a worker share. Holds state; decides nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Notify, mpsc};
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) ends: mpsc::UnboundedSender<End>,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     pub(crate) callbacks: mpsc::UnboundedSender<RawCallback>,
+    /// No pool has anything to do, as far as the dispatcher knows.
+    idle: AtomicBool,
     /// Somebody ought to look at the pools and cancels now.
     pub(crate) sync_now: Notify,
     /// A statement that claims callbacks may have succeeded without our knowing.
@@ -122,6 +125,7 @@ impl Shared {
             ends,
             events,
             callbacks,
+            idle: AtomicBool::new(false),
             sync_now: Notify::new(),
             callbacks_uncertain: AtomicBool::new(false),
             troubles: parts.troubles,
@@ -239,6 +243,21 @@ impl Shared {
 
     pub(crate) fn handler(&self, function: &str) -> Option<Handler> {
         self.registry.get(function).map(|entry| entry.handler)
+    }
+
+    /// Between looks at what somebody would have told: longer while there is nothing to do, and
+    /// whoever changes that is heard.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        /// How much longer.
+        const QUIET: u32 = 5;
+        let quiet = self.idle.load(Ordering::Acquire) && self.callbacks_in_hand().is_empty();
+        if quiet && self.workpool.hub().hears() { usual * QUIET } else { usual }
+    }
+
+    pub(crate) fn set_idle(&self, idle: bool) {
+        if self.idle.swap(idle, Ordering::AcqRel) && !idle {
+            self.sync_now.notify_one();
+        }
     }
 
     pub(crate) fn set_watched(&self, pools: HashSet<Arc<str>>) {

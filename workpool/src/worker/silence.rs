@@ -40,7 +40,7 @@ mod tests {
 
     fn row(expires_at: i64, expired: bool) -> [LeaseRow; 1] {
         let (id, expires_at) = (Uuid::nil(), Timestamp(expires_at));
-        [LeaseRow { id, expires_at, lease_us: LEASE_US, dead: false, expired }]
+        [LeaseRow { id, expires_at, lease_us: LEASE_US, expires_in_us: 0, dead: false, expired }]
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
         let pause = match sync(&shared).await {
             Ok(()) => {
                 backoff.succeeded();
-                shared.settings.sync
+                shared.patience(shared.settings.sync)
             }
             Err(error) => backoff.failed(&error),
         };

@@ -1,4 +1,4 @@
--- $1 pools, $2 since and $3 until, or null for the last minute
+-- $1 pools, $2 since when and $3 until when for each, or null for the last minute
 SELECT p.name AS pool, p.max_parallelism, p.paused,
     COALESCE(c.succeeded, 0) AS succeeded, COALESCE(c.failed, 0) AS failed, COALESCE(c.retries, 0) AS retries,
     COALESCE(c.canceled, 0) AS canceled, COALESCE(c.stopped, 0) AS stopped,
@@ -26,13 +26,13 @@ SELECT p.name AS pool, p.max_parallelism, p.paused,
             LIMIT 100000
         ) n
     ) AS scheduled
-FROM workpool.pools p
+FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS a (pool, since, until)
+JOIN workpool.pools p ON p.name = a.pool
 LEFT JOIN LATERAL (
     SELECT sum(s.succeeded)::bigint AS succeeded, sum(s.failed)::bigint AS failed, sum(s.retries)::bigint AS retries,
         sum(s.canceled)::bigint AS canceled, sum(s.stopped)::bigint AS stopped
     FROM workpool.stats s
-    WHERE s.pool = p.name AND s.at > COALESCE($2, statement_timestamp() - interval '1 minute')
-        AND s.at <= COALESCE($3, statement_timestamp())
+    WHERE s.pool = p.name AND s.at > COALESCE(a.since, statement_timestamp() - interval '1 minute')
+        AND s.at <= COALESCE(a.until, statement_timestamp())
 ) c ON true
-WHERE p.name = ANY ($1)
 ORDER BY p.name
