@@ -1,0 +1,95 @@
+//! The plans of what runs for each item: by an index or by place, whatever the planner knows of the
+//! tables, so that a long backlog or many ended items cost nothing.
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
+use workpool_tests::Stage;
+
+/// What runs for items that are claimed and ended, under the settings of a worker's connections.
+const OF_WORKERS: [&str; 17] = [
+    "claim",
+    "turn",
+    "due",
+    "join",
+    "succeed",
+    "succeed_group",
+    "finish",
+    "retry",
+    "release",
+    "release_unknown",
+    "held",
+    "cancels",
+    "claim_callbacks",
+    "next_callback",
+    "finish_callbacks",
+    "prune",
+    "abandoned",
+];
+/// What applications run, under their own.
+const OF_APPLICATIONS: [&str; 5] = ["enqueue", "enqueue_alike", "status", "cancel", "result"];
+const LIKE_A_WORKER: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off";
+const ROWS: &str = "
+    INSERT INTO workpool.work (id, pool, function, kind, run_at, args)
+    SELECT gen_random_uuid(), 'p' || n % 7, 'f', 0, now() - n * interval '1 ms', 'null' FROM generate_series(1, 30000) n;
+    INSERT INTO workpool.finished (id, pool, function, kind, outcome, attempts, enqueued_at, finished_at, expires_at)
+    SELECT gen_random_uuid(), 'p' || n % 7, 'f', 0, 0, 1, now(), now(), now() + n * interval '1 s' FROM generate_series(1, 30000) n;
+    INSERT INTO workpool.callbacks (id, pool, work_function, callback, outcome, attempts, run_at)
+    SELECT gen_random_uuid(), 'p' || n % 7, 'f', 'c', 0, 1, now() FROM generate_series(1, 30000) n";
+
+/// Scans of the large tables that read more than they are asked for.
+fn careless(plan: &Value, found: &mut Vec<String>) {
+    let text = |key: &str| plan[key].as_str().unwrap_or_default();
+    let large = ["work", "finished", "callbacks"].contains(&text("Relation Name"));
+    let scan = text("Node Type");
+    // What is due of callbacks has an index that holds nothing else.
+    let by_index = !text("Index Cond").is_empty() || text("Index Name") == "callbacks_due";
+    // A bitmap is made of places, or by an index.
+    let by_place = scan == "Tid Scan" || !text("Recheck Cond").is_empty();
+    if large && scan.ends_with("Scan") && !by_index && !by_place {
+        found.push(format!("{scan} of {}", text("Relation Name")));
+    }
+    for inner in plan["Plans"].as_array().into_iter().flatten() {
+        careless(inner, found);
+    }
+}
+
+/// The plan that is kept for good, whatever the values.
+async fn plan(conn: &mut PgConnection, sql: &str) -> Value {
+    let last = (1..=30).rev().find(|n| sql.contains(&format!("${n}"))).unwrap_or(0);
+    let nulls =
+        if last == 0 { String::new() } else { format!("({})", vec!["NULL"; last].join(", ")) };
+    conn.execute(AssertSqlSafe(format!("PREPARE p AS {sql}"))).await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN (FORMAT JSON) EXECUTE p{nulls}"));
+    let row = sqlx::raw_sql(explain).fetch_one(&mut *conn).await.unwrap();
+    conn.execute("DEALLOCATE p").await.unwrap();
+    let json: Value = serde_json::from_str(row.try_get_unchecked(0).unwrap()).unwrap();
+    json[0]["Plan"].clone()
+}
+
+#[tokio::test]
+async fn statements_go_by_their_indexes_whatever_is_known_of_the_tables() {
+    let stage = Stage::new().await;
+    let all = workpool::testing::statements(stage.workpool());
+    let sql =
+        |name: &str| all.iter().find(|(known, _)| *known == name).unwrap().1.as_str().to_owned();
+    let mut faults = Vec::new();
+    for (tables, rows) in [("empty", "SELECT 1"), ("never analyzed", ROWS), ("analyzed", "ANALYZE")]
+    {
+        stage.execute(rows).await;
+        for (settings, names) in [(LIKE_A_WORKER, &OF_WORKERS[..]), ("", &OF_APPLICATIONS[..])] {
+            // The application's planner may well read a table that is empty.
+            if settings.is_empty() && tables == "empty" {
+                continue;
+            }
+            let mut conn = PgConnection::connect(stage.url()).await.unwrap();
+            conn.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+            conn.execute(settings).await.unwrap();
+            for name in names {
+                let mut found = Vec::new();
+                careless(&plan(&mut conn, &sql(name)).await, &mut found);
+                faults.extend(found.into_iter().map(|fault| format!("{name}, {tables}: {fault}")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
