@@ -7,6 +7,7 @@ mod looking;
 mod program;
 mod schema;
 mod serving;
+mod terminal;
 
 use workpool::ActionCtx;
 

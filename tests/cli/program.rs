@@ -38,7 +38,7 @@ impl Run {
 }
 
 /// The program of this workspace, built by the same cargo into the same place as this test.
-fn path() -> &'static PathBuf {
+pub(crate) fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
