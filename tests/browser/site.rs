@@ -35,9 +35,13 @@ impl Site {
     }
 }
 
-/// Where a screenshot is left.
-pub(crate) fn screenshot(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard");
+/// Where a screenshot is left; `kept`: when it is asked for, among those of the repository.
+pub(crate) fn screenshot(name: &str, kept: bool) -> PathBuf {
+    let folder = if kept && std::env::var_os("WORKPOOL_SCREENSHOTS").is_some() {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("browser/pages")
+    } else {
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("dashboard")
+    };
     std::fs::create_dir_all(&folder).unwrap();
     folder.join(format!("{name}.png"))
 }
