@@ -92,6 +92,20 @@ async fn the_callback_of_work_that_never_ran_is_linked_to_the_enqueue() {
 }
 
 #[tokio::test]
+async fn work_that_is_tried_again_by_hand_is_linked_to_the_attempt_that_failed() {
+    let spans = Spans::collect();
+    let stage = Stage::new().await;
+    let id = request(stage.workpool(), 9).await;
+    let worker = stage.start().await;
+    stage.workpool().result(id).await.unwrap_err();
+    let failed = spans.named("attempt", 2).await.remove(1);
+    stage.workpool().inspect().retry(id.uuid()).await.unwrap();
+    let again = spans.named("attempt", 4).await.remove(2);
+    assert_eq!(links(&again), [identity(&failed.span_context)]);
+    worker.shutdown().await;
+}
+
+#[tokio::test]
 async fn where_nobody_traces_nothing_is_stored() {
     let stage = Stage::new().await;
     request(stage.workpool(), 0).await;

@@ -178,6 +178,7 @@ CREATE TABLE workpool.finished (
     callback           text,
     callback_outcomes  smallint,
     context     json,
+    trace       text,
     args        json,
     retried_as  uuid
 );
@@ -207,6 +208,7 @@ COMMENT ON COLUMN workpool.finished.max_backoff_ms IS 'Cap of the delay.';
 COMMENT ON COLUMN workpool.finished.callback IS 'Registered name of the on_complete function.';
 COMMENT ON COLUMN workpool.finished.callback_outcomes IS 'Outcomes to call back for: 1 success + 2 failed + 4 canceled.';
 COMMENT ON COLUMN workpool.finished.context IS 'Context for the callback.';
+COMMENT ON COLUMN workpool.finished.trace IS 'Span of the last attempt, or of the enqueue, for a retry; null for success.';
 COMMENT ON COLUMN workpool.finished.args IS 'Arguments, byte for byte as given.';
 COMMENT ON COLUMN workpool.finished.retried_as IS 'The item that does the same again, once somebody has asked for it.';
 

@@ -13,11 +13,11 @@ WITH target AS MATERIALIZED (
 ), kept AS (
     INSERT INTO workpool.finished (
         id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, errors,
-        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, args
+        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, trace, args
     )
     SELECT id, pool, function, kind, name, 2, attempt, enqueued_at, started_at, statement_timestamp(),
         statement_timestamp() + status_ttl_ms * interval '1 millisecond', errors,
-        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, args
+        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, trace, args
     FROM gone
     WHERE status_ttl_ms IS NULL OR status_ttl_ms > 0
     ON CONFLICT (id) DO UPDATE SET
@@ -25,7 +25,8 @@ WITH target AS MATERIALIZED (
         expires_at = EXCLUDED.expires_at, result = NULL, errors = EXCLUDED.errors,
         max_attempts = EXCLUDED.max_attempts, initial_backoff_ms = EXCLUDED.initial_backoff_ms,
         backoff_base = EXCLUDED.backoff_base, max_backoff_ms = EXCLUDED.max_backoff_ms, callback = EXCLUDED.callback,
-        callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, args = EXCLUDED.args, retried_as = NULL
+        callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, trace = EXCLUDED.trace, args = EXCLUDED.args,
+        retried_as = NULL
 ), called AS (
     INSERT INTO workpool.callbacks (
         id, pool, work_function, callback, context, trace, outcome, attempts, errors, run_at

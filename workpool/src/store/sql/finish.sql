@@ -15,7 +15,7 @@ WITH gone AS (
 ), kept AS (
     INSERT INTO workpool.finished (
         id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors,
-        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, args
+        max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, callback, callback_outcomes, context, trace, args
     )
     SELECT id, pool, function, kind, name, outcome, attempt, enqueued_at, started_at, statement_timestamp(),
         statement_timestamp() + status_ttl_ms * interval '1 millisecond', result, all_errors,
@@ -23,7 +23,7 @@ WITH gone AS (
         CASE WHEN outcome <> 0 THEN max_attempts END, CASE WHEN outcome <> 0 THEN initial_backoff_ms END,
         CASE WHEN outcome <> 0 THEN backoff_base END, CASE WHEN outcome <> 0 THEN max_backoff_ms END,
         CASE WHEN outcome <> 0 THEN callback END, CASE WHEN outcome <> 0 THEN callback_outcomes END,
-        CASE WHEN outcome <> 0 THEN context END, CASE WHEN outcome <> 0 THEN args END
+        CASE WHEN outcome <> 0 THEN context END, CASE WHEN outcome <> 0 THEN last_trace END, CASE WHEN outcome <> 0 THEN args END
     FROM ended
     WHERE pool IS NOT NULL AND (status_ttl_ms IS NULL OR status_ttl_ms > 0)
     -- Somebody may have enqueued an id again after its end: the work must still be able to end.
@@ -32,7 +32,8 @@ WITH gone AS (
         expires_at = EXCLUDED.expires_at, result = EXCLUDED.result, errors = EXCLUDED.errors,
         max_attempts = EXCLUDED.max_attempts, initial_backoff_ms = EXCLUDED.initial_backoff_ms,
         backoff_base = EXCLUDED.backoff_base, max_backoff_ms = EXCLUDED.max_backoff_ms, callback = EXCLUDED.callback,
-        callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, args = EXCLUDED.args, retried_as = NULL
+        callback_outcomes = EXCLUDED.callback_outcomes, context = EXCLUDED.context, trace = EXCLUDED.trace,
+        args = EXCLUDED.args, retried_as = NULL
 ), called AS (
     INSERT INTO workpool.callbacks (
         id, pool, work_function, callback, context, trace, outcome, attempts, result, errors, run_at, worker, attempt, fence

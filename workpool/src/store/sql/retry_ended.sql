@@ -11,14 +11,14 @@ WITH target AS MATERIALIZED (
 ), again AS (
     INSERT INTO workpool.work (
         id, pool, function, kind, name, run_at, max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms,
-        status_ttl_ms, callback, callback_outcomes, context, args
+        status_ttl_ms, callback, callback_outcomes, context, trace, args
     )
     SELECT t.new_id, t.pool, t.function, t.kind, t.name, statement_timestamp(),
         t.max_attempts, t.initial_backoff_ms, t.backoff_base, t.max_backoff_ms,
         CASE WHEN t.expires_at IS NULL THEN NULL WHEN t.expires_at <= t.finished_at THEN p.status_ttl_ms
             ELSE LEAST((extract(epoch FROM t.expires_at - t.finished_at) * 1000)::bigint, 31622400000000)
         END,
-        t.callback, COALESCE(t.callback_outcomes, 7), t.context, t.args
+        t.callback, COALESCE(t.callback_outcomes, 7), t.context, t.trace, t.args
     FROM target t
     JOIN workpool.pools p ON p.name = t.pool
     WHERE t.outcome <> 0 AND t.retried_as IS NULL AND t.args IS NOT NULL
