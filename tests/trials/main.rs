@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a trial that cannot go on has failed")]
 #![allow(clippy::print_stdout, reason = "the seed and the report")]
 
+mod backlog;
+mod claims;
 mod commits;
 mod data;
 mod deploys;
 mod dropped;
 mod fairness;
 mod functions;
+mod horizon;
 mod locks;
 mod notify;
 mod place;
@@ -39,6 +42,10 @@ enum Trial {
     Locks,
     /// A flooded pool beside small ones.
     Fairness,
+    /// Ten million items that wait.
+    Backlog,
+    /// A snapshot that is held for minutes.
+    Horizon,
     /// Programs of different versions, and many first starts at once.
     Deploys,
     /// Connects once and ends: what `deploys` starts many of.
@@ -81,6 +88,8 @@ async fn main() -> ExitCode {
         Trial::Data => data::run(&setup).await,
         Trial::Locks => locks::run(&setup).await,
         Trial::Fairness => fairness::run(&setup).await,
+        Trial::Backlog => backlog::run(&setup).await,
+        Trial::Horizon => horizon::run(&setup).await,
         Trial::Deploys => deploys::run(&setup).await,
         Trial::Connect => Report::default(),
     };

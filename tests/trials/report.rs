@@ -46,6 +46,11 @@ impl Setup {
         ((full as f64 * self.scale).round() as u64).max(1)
     }
 
+    /// The same at a part of that.
+    pub(crate) fn part(&self, part: f64) -> Self {
+        Self { scale: self.scale * part, ..self.clone() }
+    }
+
     /// As `some`, of time.
     pub(crate) fn time(&self, full: Duration) -> Duration {
         full.mul_f64(self.scale)

@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "seeds, and what was measured")]
 
+mod backlog;
+mod claims;
 mod commits;
 mod data;
 mod deploys;
 mod dropped;
 mod fairness;
 mod functions;
+mod horizon;
 mod locks;
 mod notify;
 mod place;
@@ -70,4 +73,16 @@ async fn a_flooded_pool_does_not_delay_small_ones() {
 async fn programs_of_different_versions_live_together_or_refuse() {
     let setup = small(0.03);
     deploys::run(&setup).await.must_hold("deploys", &setup);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_backlog_is_claimed_looked_at_and_pruned() {
+    let setup = small(0.005);
+    backlog::run(&setup).await.must_hold("backlog", &setup);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn items_are_entered_while_somebody_holds_a_snapshot() {
+    let setup = small(0.01);
+    horizon::run(&setup).await.must_hold("horizon", &setup);
 }

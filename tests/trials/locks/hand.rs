@@ -10,10 +10,8 @@ use uuid::Uuid;
 use workpool::sqlx::{self, Connection, Executor, PgConnection, Row, SqlStr};
 
 use super::POOLS;
+use crate::claims::SET_UP;
 use crate::place::Place;
-
-/// As the connections of a worker are set up.
-const SET_UP: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off";
 
 pub(super) struct Hand {
     conn: PgConnection,
