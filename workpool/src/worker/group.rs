@@ -80,8 +80,7 @@ pub(crate) async fn gather(
     others: Others<'_>,
     since: Instant,
 ) -> Result<Group, Broken> {
-    let took = since.elapsed().max(BUDGET / u32::try_from(MOST).unwrap_or(1));
-    let room = (BUDGET.as_micros() / took.as_micros()).min(MOST as u128) as usize;
+    let room = room(since.elapsed());
     let stride = if shared.caution.is_careful(job.of()) { 1 } else { STRIDE };
     let (link, until) = (job.link(shared), since + BUDGET);
     let members = Members { shared, link, conn, until, of: job.of(), stride, kept: 0, run: 0 };
@@ -94,6 +93,13 @@ pub(crate) async fn gather(
         }
         _ => Ok(Group::default()),
     }
+}
+
+/// How many bodies there may be time for, when the first took so long: with its beginning, it took
+/// longer than the others will.
+fn room(took: Duration) -> usize {
+    let times = 3 * BUDGET.as_micros() / took.as_micros().max(1);
+    if took > BUDGET { 0 } else { usize::try_from(times).map_or(MOST, |times| times.min(MOST)) }
 }
 
 struct Members<'c> {
@@ -208,5 +214,17 @@ impl Members<'_> {
         self.run = self.kept;
         let undone = self.link.in_time(self.shared.store().undo_member(self.conn)).await;
         undone.map_err(|error| refused(error).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_company_for_short_bodies_only() {
+        assert_eq!(room(Duration::from_micros(50)), MOST);
+        assert_eq!(room(Duration::from_millis(1)), 30);
+        assert_eq!(room(Duration::from_millis(11)), 0);
     }
 }
