@@ -27,6 +27,7 @@ mod retries;
 mod roles;
 mod schema;
 mod shapes;
+mod starved;
 mod state;
 mod status;
 mod testing;

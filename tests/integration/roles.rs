@@ -91,7 +91,8 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
     let reading = "due known look next_callback pools pool_of stats status sync unsettled";
     let looking = "doctor_holds doctor_role doctor_server doctor_tables ended failures history
         list_callbacks list_slots list_succeeded list_unended list_unsuccessful lost_pools";
-    let calls = "add_stats cancel cancelable cancels current enqueue enqueue_alike forget_ended notify owned result watch";
+    let calls = "add_stats cancel cancelable cancels current enqueue enqueue_alike
+        forget_ended notify owned result watch";
     // Who may cancel may also end by hand, and lock what it may end.
     let implied = "abandoned contents finish held join lock_pools parked retry_ended succeed
         succeed_group waiting";

@@ -73,3 +73,27 @@ async fn a_locked_item_keeps_neither_others_from_ending_nor_the_slots_from_being
     stage.gates.open("next");
     worker.shutdown().await;
 }
+
+#[tokio::test]
+async fn an_end_that_comes_too_late_is_refused() {
+    let stage = Stage::new().await;
+    let names = ["a", "b", "c", "d", "e"];
+    let items = queue(&stage, 1, &names).await;
+    let worker = stage.start().await;
+    for (item, name) in items.iter().zip(names) {
+        stage.gates.arrived(name, 1).await;
+        // As if it had been recovered, and claimed anew.
+        let supersede =
+            "UPDATE workpool.work SET fence = fence + 1, attempt = attempt + 1 WHERE id";
+        stage.execute(&format!("{supersede} = '{item}'")).await;
+        stage.gates.open(name);
+    }
+    let last = queue(&stage, 1, &["last"]).await;
+    stage.gates.arrived("last", 1).await;
+    for item in items {
+        assert_eq!(outcome(&stage, item).await, None);
+    }
+    stage.gates.open("last");
+    stage.workpool().result(last[0]).await.unwrap();
+    worker.shutdown().await;
+}

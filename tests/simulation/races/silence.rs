@@ -8,6 +8,7 @@ use crate::audit::{self, Kind};
 use crate::functions::How;
 use crate::line::Line;
 use crate::load::enqueue_one;
+use crate::world::within;
 
 /// Makes an operation of the loops give up after five seconds.
 const LEASE: Duration = Duration::from_secs(2);
@@ -48,4 +49,20 @@ async fn a_commit_without_an_answer_is_looked_up() {
 async fn a_callback_whose_commit_gets_no_answer_is_looked_up() {
     let fault = |_: &Line| Fault::new(Loses::Time, "COMMIT").of("workpool callbacks");
     goes_on_without(fault, Kind::Again).await;
+}
+
+#[tokio::test]
+async fn a_listener_that_cannot_be_set_up_leaves_no_connections_behind() {
+    const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'workpool listener'";
+    let line = Line::new().await;
+    line.proxy.arm(Fault::new(Loses::Statement, "LISTEN \"workpool_workpool\"").lasts());
+    let worker = line.worker().await;
+    within(GIVEN_UP, "it is tried again and again", async || line.proxy.hits() >= 4).await;
+    assert!(line.world.count(LISTENERS).await <= 1);
+    line.proxy.disarm();
+    let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
+    line.world.quiet(GIVEN_UP).await;
+    assert_eq!(audit::check(&line.world, &[item]).await.succeeded, 1);
+    worker.shutdown().await;
 }
