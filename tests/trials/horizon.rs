@@ -63,17 +63,17 @@ async fn feed(workpool: &Workpool, entries: &Entries, long: Duration, report: &m
     let (begun, mut ticks) = (Instant::now(), interval(PAUSE));
     // What is late is made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let mut enqueues = JoinSet::new();
+    let mut tasks = JoinSet::new();
     while begun.elapsed() < long {
         ticks.tick().await;
         let workpool = workpool.clone();
-        enqueues.spawn(async move {
+        tasks.spawn(async move {
             let (id, begun) = (WorkId::new(), Instant::now());
             once::enqueue(&workpool, Task::SUCCEEDS).id(id).await.unwrap();
             (id.uuid(), begun)
         });
     }
-    let enqueued = enqueues.join_all().await;
+    let enqueued = tasks.join_all().await;
     report.exposures += enqueued.len() as u64;
     let (ended, mut times) = (Instant::now(), Vec::new());
     for (id, begun) in &enqueued {
