@@ -4,12 +4,12 @@
 
 mod acting;
 mod looking;
-mod program;
 mod schema;
 mod serving;
 mod terminal;
 
 use workpool::ActionCtx;
+use workpool_tests::program;
 
 /// Answers with what it was given.
 #[workpool::action(pool = "echo")]

@@ -8,6 +8,7 @@ mod gates;
 mod log;
 pub mod pooler;
 mod process;
+pub mod program;
 mod proxy;
 mod random;
 mod scene;
