@@ -23,7 +23,7 @@ pub use log::log_to_stderr;
 pub use process::Process;
 pub use proxy::{Fault, Loses, Proxy};
 pub use random::Random;
-pub use scene::Scene;
+pub use scene::{Scene, encoded};
 pub use stage::Stage;
 pub use waiting::{PATIENCE, eventually, patiently};
 pub use wire::{Weather, Wire};
