@@ -51,8 +51,10 @@ INSERT INTO workpool.finished (id, pool, function, kind, name, outcome, attempts
     errors, args, max_attempts, initial_backoff_ms, backoff_base)
 SELECT ('0199cc00-0000-7000-8000-0' || lpad((x.at * 1000 + n)::text, 11, '0'))::uuid, x.pool, x.function, 0, x.label || n, 1, 5,
     now() - interval '1 hour', now() - n * interval '40 s' - interval '30 s', now() - n * interval '40 s', now() + interval '1 day',
-    ARRAY[json_build_object('kind', 'error', 'message', 'payment gateway: 502 Bad Gateway', 'attempt', 4, 'at_ms', (extract(epoch FROM now()) * 1000)::bigint - 90000, 'took_ms', 31210),
-        json_build_object('kind', 'error', 'message', replace(x.error, '#', n::text), 'attempt', 5,
+    ARRAY[json_build_object('kind', 'error', 'message', 'payment gateway: 502 Bad Gateway', 'attempt', 4, 'took_ms', 2110,
+            'at_ms', (extract(epoch FROM now()) * 1000)::bigint - n * 40000 - 32000),
+        json_build_object('kind', 'error', 'message', replace(x.error, '#', n::text), 'attempt', 5, 'took_ms', 30000,
+            'at_ms', (extract(epoch FROM now()) * 1000)::bigint - n * 40000,
             'sources', ARRAY['connection reset by peer (os error 104)'])],
     json_build_object('order', 5500 + n, 'amount', json_build_object('cents', 1999 + n, 'currency', 'EUR')), 5, 250, 2
 FROM (VALUES
