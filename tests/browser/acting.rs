@@ -7,21 +7,21 @@ use crate::chrome::Chrome;
 use crate::functions::{broken, failing, held, quick};
 use crate::site::Site;
 
-const IS_LIVE: &str = "return document.getElementById('live').textContent === 'live'";
+pub(crate) const IS_LIVE: &str = "return document.getElementById('live').textContent === 'live'";
 
 /// Says yes in the dialog.
-async fn confirm(chrome: &Chrome) {
+pub(crate) async fn confirm(chrome: &Chrome) {
     chrome.until("it asks", "return !!document.querySelector('dialog[open] form')").await;
     chrome.click("dialog form button").await;
 }
 
 /// Leaves a mark on the page, which a reload would take away.
-async fn mark(chrome: &Chrome) {
+pub(crate) async fn mark(chrome: &Chrome) {
     chrome.until("it is live", IS_LIVE).await;
     let _: bool = chrome.says("return window.mark = true").await;
 }
 
-async fn is_marked(chrome: &Chrome) {
+pub(crate) async fn is_marked(chrome: &Chrome) {
     assert!(chrome.says::<bool>("return window.mark === true").await, "the page was loaded anew");
 }
 

@@ -25,7 +25,7 @@ SELECT ('0199aa00-0000-7000-8000-00000000000' || n)::uuid, now() + interval '1 h
 FROM generate_series(1, 3) n;
 INSERT INTO workpool.slots (pool, worker, granted, claimed_to)
 SELECT p.name, w.id, CASE p.name WHEN 'reports' THEN 0 WHEN 'exports' THEN (row_number() OVER (PARTITION BY p.name ORDER BY w.id) < 3)::int
-    WHEN 'billing' THEN 1 ELSE 2 END, now()
+    WHEN 'billing' THEN 1 WHEN 'search-index' THEN 2 WHEN 'webhooks' THEN 5 ELSE 4 END, now()
 FROM workpool.pools p, workpool.workers w;
 INSERT INTO workpool.work (id, pool, function, kind, name, run_at, enqueued_at, worker, attempt, fence, started_at, max_attempts,
     initial_backoff_ms, backoff_base, errors, callback, context, args)
@@ -51,8 +51,10 @@ INSERT INTO workpool.finished (id, pool, function, kind, name, outcome, attempts
     errors, args, max_attempts, initial_backoff_ms, backoff_base)
 SELECT ('0199cc00-0000-7000-8000-0' || lpad((x.at * 1000 + n)::text, 11, '0'))::uuid, x.pool, x.function, 0, x.label || n, 1, 5,
     now() - interval '1 hour', now() - n * interval '40 s' - interval '30 s', now() - n * interval '40 s', now() + interval '1 day',
-    ARRAY[json_build_object('kind', 'error', 'message', 'payment gateway: 502 Bad Gateway', 'attempt', 4),
-        json_build_object('kind', 'error', 'message', replace(x.error, '#', n::text), 'attempt', 5,
+    ARRAY[json_build_object('kind', 'error', 'message', 'payment gateway: 502 Bad Gateway', 'attempt', 4, 'took_ms', 2110,
+            'at_ms', (extract(epoch FROM now()) * 1000)::bigint - n * 40000 - 32000),
+        json_build_object('kind', 'error', 'message', replace(x.error, '#', n::text), 'attempt', 5, 'took_ms', 30000,
+            'at_ms', (extract(epoch FROM now()) * 1000)::bigint - n * 40000,
             'sources', ARRAY['connection reset by peer (os error 104)'])],
     json_build_object('order', 5500 + n, 'amount', json_build_object('cents', 1999 + n, 'currency', 'EUR')), 5, 250, 2
 FROM (VALUES

@@ -6,12 +6,16 @@ use crate::chrome::Chrome;
 use crate::day::{self, Day};
 use crate::site::{Site, screenshot};
 
+/// Colours and sizes of the window.
+pub(crate) const LOOKS: [(&str, u32, u32); 3] =
+    [("light", 1200, 930), ("dark", 1200, 930), ("phone", 390, 844)];
+
 /// Pages by the name of their picture.
-fn pages(day: &Day) -> Vec<(&'static str, String)> {
+pub(crate) fn pages(day: &Day) -> Vec<(&'static str, String)> {
     let pages = [
         ("overview", "/jobs".to_owned()),
         ("pool", "/jobs/pool?name=billing".to_owned()),
-        ("work", "/jobs/work?pool=exports".to_owned()),
+        ("work", "/jobs/work?pool=billing&state=failed&error=declined".to_owned()),
         ("item-failed", format!("/jobs/work/{}", day.failed)),
         ("item-running", format!("/jobs/work/{}", day.running)),
         ("item-retrying", format!("/jobs/work/{}", day.retrying)),
@@ -32,8 +36,7 @@ async fn every_page_is_readable_in_light_and_dark_and_on_a_phone() {
     let day = day::begin(&stage).await;
     let site = Site::with(&stage).await;
     let chrome = Chrome::start(&site.origin).await;
-    let looks = [("light", 1200, 930), ("dark", 1200, 930), ("phone", 390, 844)];
-    for (look, width, height) in looks {
+    for (look, width, height) in LOOKS {
         chrome.size(width, height).await;
         chrome.dark(look == "dark").await;
         for (name, path) in pages(&day) {
@@ -50,7 +53,7 @@ async fn every_page_is_readable_in_light_and_dark_and_on_a_phone() {
                 .says("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 .await;
             assert!(wide <= 0.0, "{name} is {wide} pixels too wide: {look}");
-            let kept = look == "light" || name == "overview";
+            let kept = look == "light" || ["overview", "work"].contains(&name);
             chrome.page.screenshot(&screenshot(&format!("{name}-{look}"), kept)).await.unwrap();
             chrome.was_quiet(name).await;
         }

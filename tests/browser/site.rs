@@ -27,8 +27,12 @@ impl Site {
 
     /// The dashboard of a stage, nested under `/jobs`.
     pub(crate) async fn with(stage: &Stage) -> Self {
+        Self::of(Dashboard::new(stage.workpool()).show_unknown_arguments(true)).await
+    }
+
+    /// A dashboard that is set up otherwise, in the same place.
+    pub(crate) async fn of(dashboard: Dashboard) -> Self {
         let end = CancellationToken::new();
-        let dashboard = Dashboard::new(stage.workpool()).show_unknown_arguments(true);
         let dashboard = dashboard.until(end.clone().cancelled_owned());
         let router = Router::new().nest("/jobs", dashboard.router());
         Self::serve("127.0.0.1", router, end).await

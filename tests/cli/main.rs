@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod acting;
+mod everywhere;
 mod looking;
-mod program;
 mod schema;
 mod serving;
 mod terminal;
 
 use workpool::ActionCtx;
+use workpool_tests::program;
 
 /// Answers with what it was given.
 #[workpool::action(pool = "echo")]

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use tower::ServiceExt;
 use workpool::dashboard::Dashboard;
-use workpool_tests::Stage;
+use workpool_tests::{Stage, encoded};
 
 /// The most bytes that a page may have.
 const MOST: usize = 4 << 20;
@@ -126,13 +126,4 @@ impl Page {
         });
         pairs.collect::<Vec<_>>().join("&")
     }
-}
-
-/// A value as it stands in a query or a form.
-pub(crate) fn encoded(value: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
-        _ => format!("%{byte:02X}"),
-    };
-    value.bytes().map(byte).collect()
 }

@@ -1,8 +1,8 @@
 //! Every page shows what there is, and nothing of it as markup.
 
-use workpool_tests::{Scene, Stage};
+use workpool_tests::{Scene, Stage, encoded};
 
-use crate::browsing::{Browser, encoded};
+use crate::browsing::Browser;
 use crate::functions::{Payment, heard, pay, whisper};
 
 /// The addresses of all pages about a scene.

@@ -136,3 +136,13 @@ impl Scene {
         ]
     }
 }
+
+/// A value as it stands in a query or a form.
+#[must_use]
+pub fn encoded(value: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    value.bytes().map(byte).collect()
+}

@@ -1,7 +1,11 @@
 //! Spans are linked from the enqueue through the attempts to the callback, whoever runs them.
 
-use opentelemetry::trace::{SpanKind, Status};
+use opentelemetry::Context;
+use opentelemetry::trace::{
+    SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+};
 use tracing::Instrument;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use workpool::{WorkId, Workpool};
 use workpool_tests::{Stage, eventually};
 
@@ -103,6 +107,31 @@ async fn work_that_is_tried_again_by_hand_is_linked_to_the_attempt_that_failed()
     let again = spans.named("attempt", 4).await.remove(2);
     assert_eq!(links(&again), [identity(&failed.span_context)]);
     worker.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_vendors_keep_beside_a_trace_goes_with_it() {
+    for continues in [false, true] {
+        let spans = Spans::collect();
+        let stage = Stage::new().await;
+        let vendor = TraceState::from_key_value([("rojo", "00f067aa")]).unwrap();
+        let (trace, span) = (TraceId::from(7_u128), SpanId::from(8_u64));
+        let caller = SpanContext::new(trace, span, TraceFlags::SAMPLED, true, vendor.clone());
+        let request = tracing::info_span!("request");
+        request.set_parent(Context::new().with_remote_span_context(caller)).unwrap();
+        let enqueue = async { flaky::enqueue(stage.workpool(), 0).on_complete::<quiet>(()).await };
+        enqueue.instrument(request).await.unwrap();
+        let worker = stage.worker().continue_traces(continues).start().await.unwrap();
+        let attempt = spans.named("attempt", 1).await.remove(0);
+        let callback = spans.named("callback", 1).await.remove(0);
+        if continues {
+            assert_eq!(attempt.span_context.trace_state(), &vendor);
+            assert_eq!(callback.span_context.trace_state(), &vendor);
+        } else {
+            assert_eq!(attempt.links[0].span_context.trace_state(), &vendor);
+        }
+        worker.shutdown().await;
+    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ CREATE DOMAIN workpool.backoff_ms     AS bigint CHECK (VALUE BETWEEN 0 AND 31622
 CREATE DOMAIN workpool.backoff_base   AS double precision CHECK (VALUE >= 1 AND VALUE < 'infinity');
 CREATE DOMAIN workpool.ttl_ms         AS bigint CHECK (VALUE BETWEEN 0 AND 31622400000000);
 CREATE DOMAIN workpool.loss_count     AS smallint CHECK (VALUE BETWEEN 0 AND 1000);
-CREATE DOMAIN workpool.trace_parent   AS text CHECK (octet_length(VALUE) <= 55);
+CREATE DOMAIN workpool.trace_parent   AS text CHECK (octet_length(VALUE) <= 568);
 CREATE DOMAIN workpool.slot_count     AS bigint CHECK (VALUE >= 0);
 CREATE DOMAIN workpool.failures       AS json[] CHECK (array_ndims(VALUE) = 1 AND array_lower(VALUE, 1) = 1);
 
@@ -153,7 +153,7 @@ COMMENT ON COLUMN workpool.work.lost IS 'Attempts of a mutation or query whose w
 COMMENT ON COLUMN workpool.work.callback IS 'Registered name of the on_complete function.';
 COMMENT ON COLUMN workpool.work.callback_outcomes IS 'Outcomes to call back for: 1 success + 2 failed + 4 canceled.';
 COMMENT ON COLUMN workpool.work.context IS 'Context for the callback.';
-COMMENT ON COLUMN workpool.work.trace IS 'Span in which it was enqueued, as a W3C traceparent; null when nobody traces.';
+COMMENT ON COLUMN workpool.work.trace IS 'Span in which it was enqueued, as a W3C traceparent, a space and the tracestate if there is one; null when nobody traces.';
 COMMENT ON COLUMN workpool.work.errors IS 'The last failures, oldest first.';
 COMMENT ON COLUMN workpool.work.args IS 'Arguments, byte for byte as given.';
 

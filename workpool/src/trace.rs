@@ -1,6 +1,6 @@
 //! Traces across the database: the span in which work is enqueued is stored with it as a W3C
-//! traceparent, and the spans of its attempts and of its callback follow from that. Without the
-//! feature `opentelemetry` nothing is stored.
+//! traceparent, followed by its tracestate where vendors keep one, and the spans of its attempts and
+//! of its callback follow from that. Without the feature `opentelemetry` nothing is stored.
 
 #[cfg(not(feature = "opentelemetry"))]
 pub(crate) use self::off::{current, failed, follow};
@@ -27,6 +27,7 @@ mod off {
 #[cfg(feature = "opentelemetry")]
 mod on {
     use std::fmt::Display;
+    use std::str::FromStr;
 
     use opentelemetry::Context;
     use opentelemetry::trace::{
@@ -34,6 +35,9 @@ mod on {
     };
     use tracing::Span;
     use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+    /// Bytes of a tracestate that have to be passed on; a longer one is left out.
+    const STATE: usize = 512;
 
     /// The span that whoever enqueues is in, be it of `tracing` or of OpenTelemetry itself.
     pub(crate) fn current() -> Option<String> {
@@ -64,16 +68,23 @@ mod on {
         let span = context.span();
         let known = span.span_context();
         let (trace, flags) = (known.trace_id(), known.trace_flags());
-        known.is_valid().then(|| format!("00-{trace}-{}-{flags:02x}", known.span_id()))
+        known.is_valid().then(|| {
+            let state = known.trace_state().header();
+            let state = Some(state).filter(|state| !state.is_empty() && state.len() <= STATE);
+            let state = state.map(|state| format!(" {state}")).unwrap_or_default();
+            format!("00-{trace}-{}-{flags:02x}{state}", known.span_id())
+        })
     }
 
     /// What makes no sense is no trace.
     fn parse(header: &str) -> Option<SpanContext> {
+        let (header, state) = header.split_once(' ').unwrap_or((header, ""));
         let mut parts = header.split('-').skip(1);
         let trace = TraceId::from_hex(parts.next()?).ok()?;
         let span = SpanId::from_hex(parts.next()?).ok()?;
         let flags = TraceFlags::new(u8::from_str_radix(parts.next()?, 16).ok()?);
-        let context = SpanContext::new(trace, span, flags, true, TraceState::NONE);
+        let state = TraceState::from_str(state).unwrap_or(TraceState::NONE);
+        let context = SpanContext::new(trace, span, flags, true, state);
         context.is_valid().then_some(context)
     }
 
@@ -83,9 +94,17 @@ mod on {
 
         #[test]
         fn what_is_stored_reads_back_and_garbage_is_no_trace() {
-            let stored = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-            let context = Context::new().with_remote_span_context(parse(stored).unwrap());
-            assert_eq!(header(&context).as_deref(), Some(stored));
+            let span = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            let again = |stored: &str| {
+                header(&Context::new().with_remote_span_context(parse(stored).unwrap()))
+            };
+            for stored in [span.to_owned(), format!("{span} rojo=00f067aa,congo=t61rcWkgMzE")] {
+                assert_eq!(again(&stored), Some(stored));
+            }
+            // A state that is too long, or none, takes nothing from the span.
+            for state in [format!(" a={}", "x".repeat(600)), " a".into(), " ü=,=".into()] {
+                assert_eq!(again(&format!("{span}{state}")).as_deref(), Some(span), "{state}");
+            }
             for garbage in ["", "00", "00-0-0-00", "00-zz-b7ad6b7169203331-01", "-ü--"] {
                 assert!(parse(garbage).is_none(), "{garbage}");
             }

@@ -209,6 +209,9 @@ pub(crate) struct List {
     /// At most so many, up to 1000
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: u32,
+    /// How long to look for what matches, where little does: 10s, 2m
+    #[arg(long, default_value = "200ms", value_parser = humantime::parse_duration, value_name = "TIME")]
+    pub(crate) look: Duration,
 }
 
 #[derive(Debug, Group)]

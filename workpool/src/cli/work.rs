@@ -1,6 +1,7 @@
 //! `work` and `failures`.
 
 use std::fmt::Write;
+use std::time::Instant;
 
 use workpool::inspect::{Inspector, Page, Time, WorkFilter, WorkRow};
 
@@ -9,14 +10,12 @@ use crate::exit::{End, Failed};
 use crate::output::{Out, clean, line, state, table, time};
 use crate::pools::number;
 
-/// How often to look before somebody has to say that they want more: at a million rows.
-const LOOKS: u32 = 50;
-
 pub(crate) async fn list(inspector: &Inspector, list: &List, out: &Out) -> Result<End, Failed> {
     let filter = WorkFilter::from(&list.filter);
     let mut page = inspector.work(&filter, list.after.as_ref(), list.limit).await?;
     // With a filter that few rows pass, a page may end before it is full.
-    for _ in 1..LOOKS {
+    let begun = Instant::now();
+    while begun.elapsed() < list.look {
         let limit = usize::try_from(list.limit).unwrap_or(usize::MAX).min(1000);
         let left = u32::try_from(limit.saturating_sub(page.rows.len())).unwrap_or(u32::MAX);
         if left == 0 || page.next.is_none() {
@@ -49,6 +48,9 @@ pub(crate) async fn list(inspector: &Inspector, list: &List, out: &Out) -> Resul
 /// The text, and how to go on.
 pub(crate) fn followed<T>(mut text: String, page: &Page<T>) -> String {
     if let Some(next) = &page.next {
+        if page.rows.is_empty() {
+            text = "none so far".into();
+        }
         let _ = write!(text, "\nmore: --after {next}");
     } else if page.rows.is_empty() {
         return "none".into();

@@ -157,7 +157,8 @@ fn why(row: WhyRow, holders: Vec<Holder>) -> Why {
     Why::Due { before }
 }
 
-/// Words that have a digit in them differ from failure to failure: ids, numbers, addresses.
+/// Words that have a digit in them differ from failure to failure: ids, numbers, addresses. Several
+/// in a row, as in an address, are one.
 fn alike(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
@@ -166,7 +167,16 @@ fn alike(line: &str) -> String {
         let end = rest.find(|c| is_word(c) != is_word(first)).unwrap_or(rest.len());
         let (run, after) = rest.split_at(end);
         let varies = is_word(first) && run.contains(|c: char| c.is_ascii_digit());
-        shown.push_str(if varies { "…" } else { run });
+        if varies {
+            let before = shown.trim_end_matches(['.', ':', ',', '/']).len();
+            if shown[..before].ends_with('…') {
+                shown.truncate(before);
+            } else {
+                shown.push('…');
+            }
+        } else {
+            shown.push_str(run);
+        }
         rest = after;
     }
     shown
@@ -179,7 +189,7 @@ mod tests {
     #[test]
     fn errors_that_differ_in_ids_and_numbers_are_alike() {
         let one = "user 17 (0192f3-ab): connection to 10.0.0.3:5432 timed out after 30s";
-        assert_eq!(alike(one), "user … (…): connection to ….….….…:… timed out after …");
+        assert_eq!(alike(one), "user … (…): connection to … timed out after …");
         assert_eq!(alike(one), alike(&one.replace("17", "4").replace("0192f3", "77")));
         assert_eq!(alike("no such table `users`"), "no such table `users`");
         assert_eq!(alike(""), "");

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::dashboard::page::{Page, View};
 use crate::dashboard::refusal::Answer;
@@ -23,14 +24,14 @@ impl View for Audit {
             h1 { "Audit" }
             section id="records" {
                 @if records.is_empty() { p.muted { "Nobody has steered anything lately." } }
-                @else { (table(&records)) }
+                @else { (table(desk, &records)) }
             }
         };
         Ok(Page { title: "Audit".into(), tab: Some(Tab::Audit), content })
     }
 }
 
-fn table(records: &[AuditRow]) -> Markup {
+fn table(desk: &Desk, records: &[AuditRow]) -> Markup {
     html! {
         table.fold {
             thead { tr {
@@ -44,9 +45,19 @@ fn table(records: &[AuditRow]) -> Markup {
                 th scope="row" { (parts::exactly(record.at)) }
                 (parts::cell("Who", &html! { bdi { (record.who) } }))
                 (parts::cell("What", &html! { bdi { (record.action) } }))
-                (parts::cell("To what", &html! { bdi.target { (text::cut(&record.target, 400)) } }))
+                (parts::cell("To what", &target(desk, &record.target)))
                 (parts::cell("Outcome", &html! { bdi { (text::cut(&record.outcome, 400)) } }))
             } } }
+        }
+    }
+}
+
+/// A work item by its id, else a pool or a filter, in the words of whoever recorded it.
+fn target(desk: &Desk, target: &str) -> Markup {
+    html! {
+        @match target.parse::<Uuid>() {
+            Ok(id) => a.id href=(desk.links.item(id)) { (id) },
+            Err(_) => bdi.target { (text::cut(target, 400)) },
         }
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::dashboard::{parts, text};
 use crate::failure::Failure;
-use crate::inspect::{WorkDetail, WorkState};
+use crate::inspect::{Time, WorkDetail, WorkState};
 
 /// From the enqueue to the end, or to what comes next.
 pub(super) fn timeline(work: &WorkDetail) -> Markup {
@@ -33,7 +33,10 @@ fn failed(failure: &Failure) -> Markup {
     let kind = format!("{:?}", failure.kind());
     html! {
         li.bad {
-            strong { "Attempt " (failure.attempt()) " failed" } " " span.kind { (kind) }
+            strong { "Attempt " (failure.attempt()) " failed" }
+            @if let Some(at) = failure.at() { " " (parts::exactly(Time::from(at))) }
+            @if let Some(took) = failure.took() { ", after " (text::duration(took)) }
+            " " span.kind { (kind) }
             pre.error { bdi { (failure.message()) } }
             @for source in failure.sources() { pre.error { "caused by: " bdi { (source) } } }
         }

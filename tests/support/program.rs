@@ -1,4 +1,4 @@
-//! Builds the program once, and runs it.
+//! The command line, built once and run as people run it.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -8,37 +8,43 @@ use serde_json::Value;
 
 /// What a run came to.
 #[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
+pub struct Run {
+    /// The code that it ended with.
+    pub code: i32,
+    /// Its standard output.
+    pub out: String,
+    /// Its standard error.
+    pub err: String,
 }
 
 impl Run {
     /// What it answered, if it went well.
     #[track_caller]
-    pub(crate) fn done(&self) -> &str {
+    #[expect(clippy::must_use_candidate, reason = "that it went well is what some ask")]
+    pub fn done(&self) -> &str {
         assert_eq!(self.code, 0, "{self:#?}");
         assert_eq!(self.err, "", "a complaint");
         &self.out
     }
 
     /// The same, read as JSON.
+    #[must_use]
     #[track_caller]
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
     /// That it ended with a code and said so much about why.
     #[track_caller]
-    pub(crate) fn ended(&self, code: i32, said: &str) {
+    pub fn ended(&self, code: i32, said: &str) {
         assert_eq!(self.code, code, "{self:#?}");
         assert!(self.err.contains(said), "no `{said}` in {self:#?}");
     }
 }
 
 /// The program of this workspace, built by the same cargo into the same place as this test.
-pub(crate) fn path() -> &'static PathBuf {
+#[must_use]
+pub fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
@@ -57,13 +63,16 @@ pub(crate) fn path() -> &'static PathBuf {
 }
 
 /// A command without a database, in an environment of its own.
-pub(crate) fn alone(args: &[&str]) -> Command {
+#[must_use]
+pub fn alone(args: &[&str]) -> Command {
     let mut command = Command::new(path());
     command.args(args).env_clear().env("USER", "ada").stdin(Stdio::null());
     command
 }
 
-pub(crate) fn run(mut command: Command) -> Run {
+/// Runs a command to its end.
+#[must_use]
+pub fn run(mut command: Command) -> Run {
     let output = command.output().unwrap();
     Run {
         code: output.status.code().expect("it ended by itself"),
@@ -73,7 +82,7 @@ pub(crate) fn run(mut command: Command) -> Run {
 }
 
 /// Runs it against a database.
-pub(crate) async fn workpool(url: &str, args: &str) -> Run {
+pub async fn workpool(url: &str, args: &str) -> Run {
     let args: Vec<_> = args.split_whitespace().map(str::to_owned).collect();
     let url = url.to_owned();
     let run = move || {
