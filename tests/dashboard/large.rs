@@ -156,6 +156,7 @@ async fn slowest_command(stage: &Stage, ids: &[String]) -> Duration {
 }
 
 /// Prints how long something took, which has a bound.
+#[expect(clippy::print_stdout, reason = "what was measured")]
 fn noted(begun: Instant, what: &str) -> Duration {
     let took = begun.elapsed();
     println!("{:7.1} ms {what}", took.as_secs_f64() * 1000.0);
