@@ -88,7 +88,8 @@ async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListe
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     failpoint::reach(failpoint::LISTEN_SEND, &mut listener).await?;
-    listener.listen(store.channel()).await?;
+    let listening = timeout(ANSWER, listener.listen(store.channel()));
+    listening.await.map_err(|_| broken("no answer in time"))??;
     failpoint::reach(failpoint::LISTEN_DONE, &mut listener).await?;
     Ok(listener)
 }
