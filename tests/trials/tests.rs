@@ -29,7 +29,7 @@ fn small(scale: f64) -> Setup {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cuts_around_commits_leave_no_false_answer_no_double_and_no_loss() {
-    let setup = small(0.15);
+    let setup = small(0.1);
     commits::run(&setup).await.must_hold("commits", &setup);
 }
 
@@ -77,12 +77,12 @@ async fn programs_of_different_versions_live_together_or_refuse() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_backlog_is_claimed_looked_at_and_pruned() {
-    let setup = small(0.005);
+    let setup = small(0.002);
     backlog::run(&setup).await.must_hold("backlog", &setup);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn items_are_entered_while_somebody_holds_a_snapshot() {
-    let setup = small(0.01);
+    let setup = small(0.005);
     horizon::run(&setup).await.must_hold("horizon", &setup);
 }
