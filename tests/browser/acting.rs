@@ -147,32 +147,3 @@ async fn all_of_it_works_without_script() {
     chrome.was_quiet("without script").await;
     chrome.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_are_canceled_by_a_filter_and_others_see_it_live() {
-    let stage = Stage::new().await;
-    let site = Site::with(&stage).await;
-    let later = std::time::Duration::from_hours(1);
-    for n in 0..3 {
-        quick::enqueue(stage.workpool(), n).run_after(later).await.unwrap();
-    }
-    let (chrome, other) = (Chrome::start(&site.origin).await, Chrome::start(&site.origin).await);
-    other.open("/jobs/work?pool=mail&state=scheduled").await;
-    mark(&other).await;
-    other.shows("scheduled").await;
-    chrome.open("/jobs/work?pool=mail&state=scheduled").await;
-    chrome.click("a[href*='/act/cancel-matching']").await;
-    confirm(&chrome).await;
-    chrome.shows("Canceled 3 items.").await;
-    other
-        .until(
-            "they are gone from the list",
-            "return !document.querySelector('main td a[href*=\"/work/\"]')",
-        )
-        .await;
-    is_marked(&other).await;
-    let left: i64 = stage.value("SELECT count(*) FROM workpool.work").await;
-    assert_eq!(left, 0);
-    other.stop().await;
-    chrome.stop().await;
-}
