@@ -113,6 +113,25 @@ async fn a_callback_whose_commit_got_no_answer_takes_effect_once() {
 }
 
 #[tokio::test]
+async fn callbacks_are_run_although_the_next_claim_of_callbacks_fails() {
+    let line = Line::new().await;
+    let workpool = line.world.workpool();
+    workpool.pool("mixed").pause().await.unwrap();
+    let worker = line.worker().await;
+    // What shares transactions is claimed first, and what does not, in a second statement.
+    line.proxy.arm(line.loses(Loses::Time, "claim_callbacks"));
+    let item = enqueue_one(workpool, Kind::Once, How::Takes(1)).await;
+    workpool.cancel(WorkId::<u32>::from_uuid(item.id)).await.unwrap();
+    line.struck().await;
+    line.proxy.arm(line.loses(Loses::Statement, "claim_callbacks"));
+    line.proxy.let_go();
+    eventually("the second is lost", async || line.proxy.hits() == 2).await;
+    line.world.quiet(MENDED).await;
+    assert_eq!(line.world.count("SELECT count(*) FROM callback_ledger").await, 1);
+    worker.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_end_of_an_action_whose_answer_was_lost_is_written_once_and_called_back_soon() {
     for loses in [Loses::Answer, Loses::Statement] {
         let line = Line::new().await;

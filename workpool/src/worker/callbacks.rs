@@ -128,35 +128,41 @@ async fn look(
     if !next.is_zero() {
         return Ok(next);
     }
-    let mut claimed = Vec::new();
     // Of those that share transactions, as many as these have room for.
     let many = limit.saturating_mul(i64::try_from(MOST).unwrap_or(i64::MAX));
     let (grouped, others): (Vec<_>, Vec<_>) =
         known.iter().copied().partition(|name| shared.grouped.contains(name));
+    let mut transactions = 0;
     for (names, limit) in [(grouped, many), (others, limit)] {
         if !names.is_empty() {
             let claim = async |conn: &mut PgConnection| {
                 store.claim_callbacks(conn, worker, &names, limit).await
             };
-            let more = shared.control(claim).await?;
-            shared.callbacks_in_hand().extend(more.iter().map(|callback| callback.id));
-            claimed.extend(more);
+            // At once: nobody would have them if the next claim failed.
+            transactions += start_all(shared, permits, shared.control(claim).await?);
         }
     }
-    let parts = parted(shared, claimed);
-    let (none, full) = (parts.is_empty(), parts.len() >= free);
-    for callbacks in parts {
-        match Arc::clone(permits).try_acquire_owned() {
-            Ok(permit) => start(shared, callbacks, permit),
-            Err(_) => callbacks.into_iter().for_each(|callback| hand_over(shared, callback)),
-        }
-    }
+    let (none, full) = (transactions == 0, transactions >= free);
     if full {
         return Ok(AGAIN);
     }
     // What is due and could not be claimed, somebody has locked.
     let next = next_due(shared, known).await?;
     Ok(if none { next.max(LOCKED) } else { next })
+}
+
+/// Starts what was claimed, as far as there are places; the rest is next. In how many transactions.
+fn start_all(shared: &Arc<Shared>, permits: &Arc<Semaphore>, claimed: Vec<RawCallback>) -> usize {
+    shared.callbacks_in_hand().extend(claimed.iter().map(|callback| callback.id));
+    let parts = parted(shared, claimed);
+    let transactions = parts.len();
+    for callbacks in parts {
+        match Arc::clone(permits).try_acquire_owned() {
+            Ok(permit) => start(shared, callbacks, permit),
+            Err(_) => callbacks.into_iter().for_each(|callback| hand_over(shared, callback)),
+        }
+    }
+    transactions
 }
 
 /// How long until the next look: zero, when something is due.
