@@ -356,8 +356,8 @@ impl Hand {
 
     /// Whether the callback was ours to end.
     pub(crate) async fn finish_callback(&mut self, claim: Claim) -> bool {
-        let query = sqlx::query(self.sql("finish_callback"));
-        let query = query.bind(claim.id).bind(self.worker).bind(claim.fence);
+        let query = sqlx::query(self.sql("finish_callbacks"));
+        let query = query.bind([claim.id]).bind(self.worker).bind(claim.fence);
         query.execute(&mut self.conn).await.unwrap().rows_affected() == 1
     }
 

@@ -223,7 +223,7 @@ async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
         "due",
         "claim_callbacks",
         "next_callback",
-        "finish_callback",
+        "finish_callbacks",
         "renew",
         "leases",
         "bury",

@@ -32,7 +32,7 @@ const STATEMENTS: [(&str, &str); 27] = [
     ("finish", "workpool mutations"),
     ("COMMIT", "workpool mutations"),
     ("COMMIT", "workpool callbacks"),
-    ("finish_callback", ""),
+    ("finish_callbacks", ""),
     ("retry", "workpool ends"),
     ("take", ""),
     ("lock_pools", ""),

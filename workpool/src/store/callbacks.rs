@@ -97,17 +97,18 @@ impl Store {
         Ok(us.map(|us| Duration::from_micros(us.max(0).unsigned_abs())))
     }
 
-    /// Marks a callback done, in the transaction of its effects. False: superseded.
-    pub(crate) async fn finish_callback(
+    /// Marks callbacks of one fence number done, in the transaction of their effects. How many
+    /// were still ours.
+    pub(crate) async fn finish_callbacks(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        id: Uuid,
+        ids: &[Uuid],
         fence: i32,
-    ) -> SqlResult<bool> {
-        let sql = self.sql().finish_callback.clone();
-        let done = self.query(sql).bind(id).bind(worker).bind(fence).execute(conn).await?;
-        Ok(done.rows_affected() == 1)
+    ) -> SqlResult<u64> {
+        let sql = self.sql().finish_callbacks.clone();
+        let done = self.query(sql).bind(ids).bind(worker).bind(fence).execute(conn).await?;
+        Ok(done.rows_affected())
     }
 
     /// Puts a failed callback back, or parks it when there is no `delay`.

@@ -96,18 +96,4 @@ impl Store {
             .fetch_all(conn)
             .await
     }
-
-    /// Marks callbacks of one fence number done, in the transaction of their effects. How many
-    /// were still ours.
-    pub(crate) async fn finish_callbacks(
-        &self,
-        conn: &mut PgConnection,
-        worker: Uuid,
-        ids: &[Uuid],
-        fence: i32,
-    ) -> SqlResult<u64> {
-        let sql = self.sql().finish_callbacks.clone();
-        let done = self.query(sql).bind(ids).bind(worker).bind(fence).execute(conn).await?;
-        Ok(done.rows_affected())
-    }
 }

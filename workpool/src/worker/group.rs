@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
 use tracing::{Instrument, Span};
+use uuid::Uuid;
 
 use super::executor::Item;
 use super::guard::{self, Ran};
@@ -46,8 +47,8 @@ pub(crate) enum Others<'a> {
 pub(crate) struct Group {
     /// Items with their results.
     pub(crate) items: Vec<(Item, String)>,
-    /// How many of the callbacks, from the first on.
-    pub(crate) callbacks: usize,
+    /// Callbacks: of those that were given, the first ones.
+    pub(crate) callbacks: Vec<Uuid>,
 }
 
 impl Group {
@@ -138,7 +139,7 @@ impl Members<'_> {
             items.push((item, result));
         }
         items.truncate(self.close().await?);
-        Ok(Group { items, callbacks: 0 })
+        Ok(Group { items, ..Group::default() })
     }
 
     async fn callbacks(mut self, others: &[RawCallback]) -> Result<Group, Broken> {
@@ -157,7 +158,9 @@ impl Members<'_> {
                 break;
             }
         }
-        Ok(Group { items: Vec::new(), callbacks: self.close().await? })
+        let done = others.iter().take(self.close().await?);
+        let callbacks = done.map(|callback| callback.id).collect();
+        Ok(Group { callbacks, ..Group::default() })
     }
 
     /// Runs one body. None: it was not begun, or has failed; it is the last.

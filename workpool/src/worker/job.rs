@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::callbacks;
 use super::ends::Verdict;
 use super::executor::Item;
-use super::group::Others;
 use super::permits::Permit;
 use super::shared::Shared;
 use super::transaction::Done;
@@ -106,7 +105,6 @@ impl Job<'_> {
         shared: &Shared,
         tx: &mut PgConnection,
         done: &Done,
-        others: Others<'_>,
     ) -> SqlResult<Option<Vec<RawCallback>>> {
         failpoint::reach(self.points().ran, &mut *tx).await?;
         let ended = match self {
@@ -116,7 +114,7 @@ impl Job<'_> {
             }
             Self::Mutation(item, _) => general_end(shared, tx, item, &done.result).await?,
             Self::Callback(callback, _) => {
-                callback_end(shared, tx, callback, done, others).await?.then(Vec::new)
+                callback_end(shared, tx, callback, done).await?.then(Vec::new)
             }
         };
         failpoint::reach(self.points().ended, tx).await?;
@@ -211,14 +209,9 @@ async fn callback_end(
     tx: &mut PgConnection,
     callback: &RawCallback,
     done: &Done,
-    others: Others<'_>,
 ) -> SqlResult<bool> {
-    let (store, worker, fence) = (shared.store(), shared.worker, callback.fence);
-    let Others::Callbacks(others) = others else {
-        return store.finish_callback(tx, worker, callback.id, fence).await;
-    };
-    let others = others.iter().take(done.group.callbacks);
-    let ids: Vec<_> = std::iter::once(callback).chain(others).map(|called| called.id).collect();
-    let ended = store.finish_callbacks(tx, worker, &ids, fence).await?;
+    let mut ids = vec![callback.id];
+    ids.extend(&done.group.callbacks);
+    let ended = shared.store().finish_callbacks(tx, shared.worker, &ids, callback.fence).await?;
     Ok(ended == ids.len() as u64)
 }

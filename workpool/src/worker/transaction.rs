@@ -224,7 +224,7 @@ async fn conduct(
     match guard::run(job.run(&mut ctx), limit, &shared.cut).await {
         Ran::Returned(Ok(result)) => {
             let group = group::gather(shared, &mut tx, job, others, since).await?;
-            commit(shared, tx, (job, others), Done { result, called: Vec::new(), group }).await
+            commit(shared, tx, job, Done { result, called: Vec::new(), group }).await
         }
         Ran::Returned(Err(failure)) => roll_back(job.link(shared), tx, failure).await,
         // The body was cut off in the middle of what it did with the connection: away with it.
@@ -249,12 +249,12 @@ pub(crate) async fn roll_back(
 async fn commit(
     shared: &Shared,
     mut tx: Transaction<'_, Postgres>,
-    (job, others): (Job<'_>, Others<'_>),
+    job: Job<'_>,
     mut done: Done,
 ) -> Result<Tried, Broken> {
     let link = job.link(shared);
     let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
-    match link.in_time(job.end(shared, &mut tx, &done, others)).await {
+    match link.in_time(job.end(shared, &mut tx, &done)).await {
         Ok(Some(called)) => done.called = called,
         Ok(None) => {
             let rolled_back = link.in_time(tx.rollback()).await;
