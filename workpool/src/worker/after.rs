@@ -55,8 +55,7 @@ pub(crate) async fn changed(shared: &Shared, pool: &Arc<str>) {
         // After the commit, never in it: transactions that notify commit one at a time. Only a
         // hint: watchers poll as well.
         let payload = Hint::change_payload(pool);
-        let store = shared.store();
-        let _ = shared.control(async |conn| store.notify(conn, &payload).await).await;
+        let _ = shared.notify(&payload).await;
     }
 }
 

@@ -23,7 +23,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 /// Callbacks in hand beyond which further ones are left to whoever has room.
 const IN_HAND: usize = 1000;
@@ -56,6 +56,8 @@ pub(crate) async fn run(
     let permits = Arc::new(Semaphore::new(shared.settings.callbacks as usize));
     // Also those that are no callbacks: a row that names one is parked, not left for ever.
     let known = [shared.registry.names(true), shared.registry.names(false)].concat();
+    let parts = known.iter().copied().partition(|name| shared.grouped.contains(name));
+    let known = Known { all: known, parts };
     let mut hints = shared.workpool.hub().subscribe();
     let mut backoff = shared.backoff("callbacks");
     let mut look_at = Instant::now();
@@ -66,7 +68,7 @@ pub(crate) async fn run(
             () = done.cancelled() => break,
             permit = Arc::clone(&permits).acquire_owned() => permit.expect("it is never closed"),
         };
-        let looks = !known.is_empty() && !shared.stop.is_cancelled();
+        let looks = !known.all.is_empty() && !shared.stop.is_cancelled();
         tokio::select! {
             () = done.cancelled() => break,
             // Not while the table is due: rows in it would wait for ever behind what ends here.
@@ -100,11 +102,18 @@ pub(crate) async fn run(
     let _ = permits.acquire_many(all).await;
 }
 
+/// The callbacks that are looked for.
+struct Known {
+    all: Vec<&'static str>,
+    /// Those that share transactions, and those that do not.
+    parts: (Vec<&'static str>, Vec<&'static str>),
+}
+
 /// Claims due callbacks into free places; says when to look again.
 async fn look(
     shared: &Arc<Shared>,
     permits: &Arc<Semaphore>,
-    known: &[&str],
+    known: &Known,
     reconcile_at: &mut Instant,
 ) -> SqlResult<Duration> {
     let free = permits.available_permits();
@@ -124,19 +133,18 @@ async fn look(
         let pause = if uncertain { RECONCILE_AGAIN } else { RECONCILE };
         *reconcile_at = Instant::now() + pause;
     }
-    let next = next_due(shared, known).await?;
+    let next = next_due(shared, &known.all).await?;
     if !next.is_zero() {
         return Ok(next);
     }
     // Of those that share transactions, as many as these have room for.
     let many = limit.saturating_mul(i64::try_from(MOST).unwrap_or(i64::MAX));
-    let (grouped, others): (Vec<_>, Vec<_>) =
-        known.iter().copied().partition(|name| shared.grouped.contains(name));
+    let (grouped, others) = &known.parts;
     let mut transactions = 0;
     for (names, limit) in [(grouped, many), (others, limit)] {
         if !names.is_empty() {
             let claim = async |conn: &mut PgConnection| {
-                store.claim_callbacks(conn, worker, &names, limit).await
+                store.claim_callbacks(conn, worker, names, limit).await
             };
             // At once: nobody would have them if the next claim failed.
             transactions += start_all(shared, permits, shared.control(claim).await?);
@@ -147,7 +155,7 @@ async fn look(
         return Ok(AGAIN);
     }
     // What is due and could not be claimed, somebody has locked.
-    let next = next_due(shared, known).await?;
+    let next = next_due(shared, &known.all).await?;
     Ok(if none { next.max(LOCKED) } else { next })
 }
 
@@ -173,15 +181,21 @@ async fn next_due(shared: &Shared, known: &[&str]) -> SqlResult<Duration> {
     Ok(next.map_or(patience, |next| next.min(patience)))
 }
 
+/// The span that a callback runs in.
+pub(crate) fn span(shared: &Shared, callback: &RawCallback) -> Span {
+    let span = telemetry::callback_span(callback.id, &callback.callback, callback.attempt);
+    trace::follow(&span, callback.trace.as_deref(), shared.settings.continue_traces);
+    span
+}
+
 /// Starts a task for callbacks that share a transaction, or for one.
 fn start(shared: &Arc<Shared>, callbacks: Vec<RawCallback>, permit: OwnedSemaphorePermit) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
         let _permit = permit;
         let Some((first, others)) = callbacks.split_first() else { return };
-        let span = telemetry::callback_span(first.id, &first.callback, first.attempt);
-        trace::follow(&span, first.trace.as_deref(), shared.settings.continue_traces);
-        let run = guard::caught(execute(&shared, first, others)).instrument(span);
+        let run = guard::caught(execute(&shared, first, others));
+        let run = run.instrument(span(&shared, first));
         // A panic that gets here came from a destructor; what it left marked as ours is released.
         let done = run.await.unwrap_or_else(|_| {
             shared.callbacks_uncertain.store(true, Ordering::Release);

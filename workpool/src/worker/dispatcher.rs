@@ -44,7 +44,6 @@ pub(crate) struct Dispatcher {
     events: mpsc::UnboundedReceiver<Event>,
     hints: broadcast::Receiver<Hint>,
     pub(super) pools: HashMap<Arc<str>, PoolState>,
-    pub(super) functions: Vec<&'static str>,
     /// Ends that the next claim writes.
     pub(super) owed: Vec<End>,
     /// When to ask next what is marked as ours without our knowing: at once after an error, again
@@ -88,7 +87,6 @@ impl Dispatcher {
     pub(crate) fn new(shared: Arc<Shared>, events: mpsc::UnboundedReceiver<Event>) -> Self {
         Self {
             hints: shared.workpool.hub().subscribe(),
-            functions: shared.functions.clone(),
             backoff: shared.backoff("dispatcher"),
             shared,
             events,
@@ -267,7 +265,7 @@ impl Dispatcher {
         }
         if begins_to_wait {
             // Whoever has slots to spare may have nothing else to wake up for.
-            self.shared.control(async |conn| store.notify(conn, "!").await).await?;
+            self.shared.notify("!").await?;
         }
         Ok(())
     }
@@ -283,8 +281,9 @@ impl Dispatcher {
         }
         let asked = Asked::of(&asks, &self.pools);
         let (store, worker) = (self.shared.store(), self.shared.worker);
-        let claim =
-            async |conn: &mut PgConnection| store.claim(conn, worker, &asks, &self.functions).await;
+        let claim = async |conn: &mut PgConnection| {
+            store.claim(conn, worker, &asks, &self.shared.functions).await
+        };
         let claimed = self.shared.control(claim).await?;
         self.start_all(asked, claimed, now);
         Ok(true)
@@ -333,7 +332,8 @@ impl Dispatcher {
         let names: Vec<_> = asked.map(|pool| Arc::clone(&pool.name)).collect();
         let asked: Vec<_> = names.iter().map(|name| &**name).collect();
         let store = self.shared.store();
-        let due = async |conn: &mut PgConnection| store.due(conn, &asked, &self.functions).await;
+        let due =
+            async |conn: &mut PgConnection| store.due(conn, &asked, &self.shared.functions).await;
         let due = self.shared.control(due).await?;
         let due: HashMap<_, _> = due.into_iter().collect();
         let now = Instant::now();

@@ -44,9 +44,9 @@ impl Item {
         shared: &Shared,
         row: Claimed,
         pool: Arc<str>,
+        meter: FunctionMeter,
         canceled: CancellationToken,
     ) -> (Self, Span) {
-        let meter = shared.meter.function(&pool, &row.function);
         let (started, announced) = (Instant::now(), Once::new());
         let general = AtomicBool::new(false);
         let mut item =
@@ -126,8 +126,9 @@ impl Item {
 
 /// Starts a task for an item whose claim is confirmed.
 pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
-    let canceled = shared.take_in_hand(&row, &shared.meter.function(&pool, &row.function));
-    let (item, span) = Item::new(shared, row, pool, canceled);
+    let meter = shared.meter.function(&pool, &row.function);
+    let canceled = shared.take_in_hand(&row, &meter);
+    let (item, span) = Item::new(shared, row, pool, meter, canceled);
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
     tracker.spawn(

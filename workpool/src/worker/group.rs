@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
+use super::callbacks;
 use super::executor::Item;
 use super::guard::{self, Ran};
 use super::job::Job;
@@ -19,9 +20,7 @@ use super::shared::Shared;
 use super::transaction::{Broken, Tried, lost, refused};
 use crate::context::MutationCtx;
 use crate::registry::Handler;
-use crate::store::{After, Link, Member, RawCallback, is_broken, lost_connection};
-use crate::telemetry;
-use crate::trace;
+use crate::store::{After, Link, Member, RawCallback, SqlResult, is_broken, lost_connection};
 
 /// The most of one transaction.
 pub(crate) const MOST: usize = 100;
@@ -103,6 +102,15 @@ fn room(took: Duration) -> usize {
     if took > BUDGET { 0 } else { usize::try_from(times).map_or(MOST, |times| times.min(MOST)) }
 }
 
+/// Where a group begins. None: the body of the first has broken the transaction, which its own end
+/// meets too.
+fn begun<T>(began: SqlResult<T>) -> SqlResult<Option<T>> {
+    match began {
+        Err(error) if is_broken(&error) => Ok(None),
+        began => began.map(Some),
+    }
+}
+
 struct Members<'c> {
     shared: &'c Arc<Shared>,
     link: &'c Link,
@@ -125,16 +133,13 @@ impl Members<'_> {
             most: i64::try_from(most).unwrap_or(i64::MAX),
         };
         let join = shared.store().join(self.conn, shared.worker, &after);
-        let joined = match self.link.in_time(join).await {
-            Ok(joined) => joined,
-            // The end of the first meets the same.
-            Err(error) if is_broken(&error) => return Ok(Group::default()),
-            Err(error) => return Err(refused(error).into()),
-        };
+        let joined = self.link.in_time(join).await;
+        let Some(joined) = begun(joined).map_err(refused)? else { return Ok(Group::default()) };
         for row in joined {
             let Some(Handler::Mutation(run)) = shared.handler(&row.function) else { break };
-            let canceled = shared.lease.lost.child_token();
-            let (item, span) = Item::new(shared, row, Arc::clone(&first.pool), canceled);
+            let meter = shared.meter.function(&first.pool, &row.function);
+            let (pool, canceled) = (Arc::clone(&first.pool), shared.lease.lost.child_token());
+            let (item, span) = Item::new(shared, row, pool, meter, canceled);
             let Some(result) = self.run(Job::Mutation(&item, run), span).await? else { break };
             items.push((item, result));
         }
@@ -144,16 +149,12 @@ impl Members<'_> {
 
     async fn callbacks(mut self, others: &[RawCallback]) -> Result<Group, Broken> {
         let shared = self.shared;
-        match self.link.in_time(shared.store().begin_member(self.conn)).await {
-            Ok(()) => {}
-            Err(error) if is_broken(&error) => return Ok(Group::default()),
-            Err(error) => return Err(refused(error).into()),
-        }
+        let begin = self.link.in_time(shared.store().begin_member(self.conn)).await;
+        let Some(()) = begun(begin).map_err(refused)? else { return Ok(Group::default()) };
         for callback in others {
             let handler = shared.handler(&callback.callback);
             let Some(Handler::OnComplete(run)) = handler else { break };
-            let span = telemetry::callback_span(callback.id, &callback.callback, callback.attempt);
-            trace::follow(&span, callback.trace.as_deref(), shared.settings.continue_traces);
+            let span = callbacks::span(shared, callback);
             if self.run(Job::Callback(callback, run), span).await?.is_none() {
                 break;
             }

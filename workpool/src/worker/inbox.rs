@@ -26,9 +26,8 @@ impl Inbox {
             None => self.receiver.recv().await?,
         };
         let mut together = vec![first];
-        while together.len() < MOST {
-            let Ok(next) = self.receiver.try_recv() else { break };
-            if !join(shared, &together[0], &next) {
+        while let Ok(next) = self.receiver.try_recv() {
+            if !joins(shared, &together, &next) {
                 self.kept = Some(next);
                 break;
             }
@@ -43,23 +42,22 @@ pub(crate) fn parted(shared: &Shared, claimed: Vec<RawCallback>) -> Vec<Vec<RawC
     let mut parts: Vec<Vec<RawCallback>> = Vec::new();
     for callback in claimed {
         match parts.last_mut() {
-            Some(last) if last.len() < MOST && join(shared, &last[0], &callback) => {
-                last.push(callback);
-            }
+            Some(last) if joins(shared, last, &callback) => last.push(callback),
             _ => parts.push(vec![callback]),
         }
     }
     parts
 }
 
-/// Whether a callback may share the transaction of another of its function: neither has been tried
+/// Whether a callback may share the transaction of others of its function: none has been tried
 /// before.
-fn join(shared: &Shared, first: &RawCallback, next: &RawCallback) -> bool {
+fn joins(shared: &Shared, others: &[RawCallback], next: &RawCallback) -> bool {
     let fresh = |callback: &RawCallback| callback.attempt == 1 && callback.fence == 1;
-    let name = &*first.callback;
-    fresh(first)
+    let like = |first: &RawCallback| fresh(first) && first.callback == next.callback;
+    let name = &*next.callback;
+    others.len() < MOST
+        && others.first().is_some_and(like)
         && fresh(next)
-        && next.callback == first.callback
         && shared.grouped.contains(&name)
         && !shared.caution.is_alone(name)
 }

@@ -167,7 +167,7 @@ impl Job<'_> {
 
     fn key(&self) -> (Uuid, i32) {
         match self {
-            Self::Mutation(item, _) => (item.row.id, item.row.fence),
+            Self::Mutation(item, _) => item.place(),
             Self::Callback(callback, _) => (callback.id, callback.fence),
         }
     }

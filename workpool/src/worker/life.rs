@@ -134,8 +134,8 @@ impl Life {
 }
 
 async fn register(shared: &Shared) -> Result<()> {
-    let mut functions = shared.settings.functions(&shared.registry);
-    functions.extend(shared.registry.names(true));
+    let mut functions = shared.functions.clone();
+    functions.extend(&shared.callback_names);
     let store = shared.store();
     let rows = shared.control(async |conn| store.pools(conn, None).await).await?;
     let pools: Vec<_> =
@@ -152,15 +152,9 @@ async fn register(shared: &Shared) -> Result<()> {
     };
     shared.control(registered).await?;
     shared.lease.renewed(sent, lease);
-    tell_others(shared).await;
+    // Others look anew at leases; if this fails they do so a little later.
+    let _ = shared.notify("").await;
     Ok(())
-}
-
-/// Others look anew for what is theirs to do: at leases, slots and work. If that fails they do so a
-/// little later.
-async fn tell_others(shared: &Shared) {
-    let store = shared.store();
-    let _ = shared.control(async |conn| store.notify(conn, "").await).await;
 }
 
 /// A lost connection must not cost others the rest of the lease.
@@ -185,6 +179,7 @@ async fn let_go(shared: &Shared) -> SqlResult<()> {
         shared.control(async |conn| store.release_unknown(conn, worker, &[]).await).await?;
         shared.control(async |conn| store.deregister(conn, worker).await).await?;
     }
-    tell_others(shared).await;
+    // The same for slots and work.
+    let _ = shared.notify("").await;
     Ok(())
 }

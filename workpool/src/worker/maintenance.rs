@@ -25,9 +25,6 @@ const REPORTS: usize = 100;
 /// Between rounds while there is more to prune.
 const MORE: Duration = Duration::from_millis(100);
 
-/// Whether a round has left something to prune.
-struct More(bool);
-
 /// Runs until the worker stops.
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("maintenance");
@@ -36,10 +33,10 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut warned = BTreeSet::new();
     loop {
         let pause = match round(&shared, &mut walked, &mut minute, &mut warned).await {
-            Ok(More(true)) => MORE,
-            Ok(More(false)) => {
+            Ok(more) => {
                 backoff.succeeded();
-                (shared.settings.heartbeat * 3).mul_f64(rand::random_range(0.75..1.25))
+                let usual = shared.settings.heartbeat * 3;
+                if more { MORE } else { usual.mul_f64(rand::random_range(0.75..1.25)) }
             }
             Err(error) => backoff.failed(&error),
         };
@@ -50,12 +47,13 @@ pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     }
 }
 
+/// Does all of it once. True: there is more to prune.
 async fn round(
     shared: &Shared,
     walked: &mut Uuid,
     minute: &mut Instant,
     warned: &mut BTreeSet<String>,
-) -> SqlResult<More> {
+) -> SqlResult<bool> {
     let (store, rows) = (shared.store(), i64::try_from(PRUNE).unwrap_or(1));
     let mut more = true;
     for _ in 0..ROUNDS {
@@ -74,7 +72,7 @@ async fn round(
         shared.control(async |conn| store.prune_audit(conn).await).await?;
         warn_of_unknown_functions(shared, warned).await?;
     }
-    Ok(More(more))
+    Ok(more)
 }
 
 /// The minute reports of those pools that nobody else has reported.

@@ -89,7 +89,7 @@ async fn recover_all(shared: &Shared, dead: Uuid) -> SqlResult<()> {
     if recovered > 0 {
         shared.workpool.hub().send(Hint::Signal);
         // Others may have slots for it, and be patient.
-        shared.control(async |conn| store.notify(conn, "").await).await?;
+        shared.notify("").await?;
     }
     Ok(())
 }

@@ -153,6 +153,11 @@ impl Shared {
         self.connections.control.run(operation).await.inspect_err(meter::failed)
     }
 
+    /// Tells all who listen, this process too.
+    pub(crate) async fn notify(&self, payload: &str) -> SqlResult<()> {
+        self.control(async |conn| self.store().notify(conn, payload).await).await
+    }
+
     pub(crate) fn backoff(&self, what: &'static str) -> Backoff {
         Backoff::counted(what, Arc::clone(&self.troubles))
     }

@@ -38,7 +38,7 @@ impl Dispatcher {
         let ended: Vec<_> = self.owed.iter().filter_map(End::succeeded).collect();
         let (store, worker) = (self.shared.store(), self.shared.worker);
         let turn = async |conn: &mut PgConnection| {
-            store.turn(conn, worker, &asks, &self.functions, (fence, &ended)).await
+            store.turn(conn, worker, &asks, &self.shared.functions, (fence, &ended)).await
         };
         // With the patience for locks that ends have: a row may be locked by somebody's cancel.
         match self.shared.connections.ending.run(turn).await {
