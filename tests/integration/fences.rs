@@ -3,12 +3,10 @@
 
 use std::time::Duration;
 
-use workpool::{
-    ActionCtx, FailureKind, MutationCtx, OutcomeKind, RetryPolicy, WorkId, action, mutation,
-};
+use workpool::{ActionCtx, FailureKind, MutationCtx, OutcomeKind, RetryPolicy, action, mutation};
 use workpool_tests::{Gates, Stage, Witness, eventually, patiently};
 
-use crate::functions::{echo, end_of, gated, read_clock, write};
+use crate::functions::{echo, end_of, gated, read_clock, supersede, write};
 
 #[action(pool = "fences")]
 async fn asking_whether_it_is_current(ctx: &ActionCtx) -> workpool::Result<()> {
@@ -36,12 +34,6 @@ async fn until_told(ctx: &ActionCtx) -> workpool::Result<u32> {
         ctx.state::<Gates>().pass("late").await;
     }
     Ok(ctx.attempt())
-}
-
-/// As if recovery had handed the work to somebody else.
-async fn supersede<T>(stage: &Stage, id: WorkId<T>) {
-    let update = "UPDATE workpool.work SET fence = fence + 1, attempt = attempt + 1 WHERE id";
-    stage.execute(&format!("{update} = '{id}'")).await;
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use workpool::{
-    ActionCtx, Completion, MutationCtx, Outcome, QueryCtx, WorkId, action, mutation, on_complete,
-    query,
+    ActionCtx, Completion, MutationCtx, Outcome, OutcomeKind, QueryCtx, Status, WorkId, action,
+    mutation, on_complete, query,
 };
 use workpool_tests::{Gates, Stage, Witness};
 
@@ -96,4 +96,16 @@ pub(crate) async fn end_of<T: serde::de::DeserializeOwned>(
         Some(workpool::Status::Finished(finished)) => finished,
         other => panic!("{id} has not ended: {other:?}"),
     }
+}
+
+/// How it has ended; none: it has not.
+pub(crate) async fn outcome<T>(stage: &Stage, id: WorkId<T>) -> Option<OutcomeKind> {
+    let status = stage.workpool().status(id).await.unwrap();
+    status.as_ref().and_then(Status::outcome)
+}
+
+/// As if recovery had handed the work to somebody else.
+pub(crate) async fn supersede<T>(stage: &Stage, id: WorkId<T>) {
+    let update = "UPDATE workpool.work SET fence = fence + 1, attempt = attempt + 1 WHERE id";
+    stage.execute(&format!("{update} = '{id}'")).await;
 }

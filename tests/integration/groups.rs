@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use workpool::{
-    Completion, Failure, FailureKind, MutationCtx, Outcome, OutcomeKind, Status, WorkId, mutation,
+    Completion, Failure, FailureKind, MutationCtx, Outcome, OutcomeKind, WorkId, mutation,
     on_complete,
 };
 use workpool_tests::{Gates, Stage, Witness, eventually};
 
-use crate::functions::{echo, end_of, write};
+use crate::functions::{echo, end_of, outcome, write};
 
 /// What a body does after it has written its name.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
@@ -96,17 +96,24 @@ async fn work_off(stage: &Stage, ids: &[WorkId<String>]) {
     stage.gates.arrived(FIRST, 1).await;
     stage.gates.open(FIRST);
     for id in ids {
-        let ended = async || {
-            let status = stage.workpool().status(*id).await.unwrap();
-            status.as_ref().and_then(Status::outcome).is_some()
-        };
-        eventually("it ends", ended).await;
+        eventually("it ends", async || outcome(stage, *id).await.is_some()).await;
     }
     worker.shutdown().await;
 }
 
 fn many(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{n:03}")).collect()
+}
+
+/// All of them do the same.
+fn all(names: &[String], then: Then) -> Vec<(&str, Then)> {
+    names.iter().map(|name| (&**name, then)).collect()
+}
+
+/// All of them end but for one.
+fn all_but<'a>(names: &'a [String], odd: &str, then: Then) -> Vec<(&'a str, Then)> {
+    let of = |name: &str| if name == odd { then } else { Then::Ends };
+    names.iter().map(|name| (&**name, of(name))).collect()
 }
 
 async fn transactions(stage: &Stage) -> i64 {
@@ -117,8 +124,7 @@ async fn transactions(stage: &Stage) -> i64 {
 async fn what_waits_in_a_full_pool_shares_transactions_in_order_one_at_a_time() {
     let stage = Stage::new().await;
     let names = many(200);
-    let all: Vec<_> = names.iter().map(|name| (&**name, Then::Ends)).collect();
-    let ids = queue(&stage, &all).await;
+    let ids = queue(&stage, &all(&names, Then::Ends)).await;
     work_off(&stage, &ids).await;
     let notes = stage.notes().await;
     assert_eq!(notes[0], FIRST);
@@ -140,10 +146,10 @@ async fn whoever_fails_in_company_fails_as_it_would_alone_and_harms_nobody() {
     ] {
         let stage = Stage::new().await;
         let (before, after) = (many(20), many(40));
-        let mut all: Vec<_> = before.iter().map(|name| (&**name, Then::Ends)).collect();
-        all.push(("bad", then));
-        all.extend(after[20..].iter().map(|name| (&**name, Then::Ends)));
-        let ids = queue(&stage, &all).await;
+        let mut items = all(&before, Then::Ends);
+        items.push(("bad", then));
+        items.extend(all(&after[20..], Then::Ends));
+        let ids = queue(&stage, &items).await;
         work_off(&stage, &ids).await;
         let end = end_of(&stage, ids[21]).await;
         assert_eq!((end.outcome, end.attempts), (OutcomeKind::Failed, 1), "{then:?}");
@@ -159,11 +165,7 @@ async fn a_group_that_loses_its_connection_or_its_patience_is_run_again() {
     for then in [Then::Breaks, Then::Dawdles] {
         let stage = Stage::new().await;
         let names = many(20);
-        let all = names.iter().map(|name| {
-            let then = if name == "007" { then } else { Then::Ends };
-            (&**name, then)
-        });
-        let ids = queue(&stage, &all.collect::<Vec<_>>()).await;
+        let ids = queue(&stage, &all_but(&names, "007", then)).await;
         work_off(&stage, &ids).await;
         assert_eq!(stage.notes().await[1..], names, "{then:?}");
         for id in &ids[1..] {
@@ -176,11 +178,7 @@ async fn a_group_that_loses_its_connection_or_its_patience_is_run_again() {
 async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
     let stage = Stage::new().await;
     let names = many(20);
-    let all = names.iter().map(|name| {
-        let then = if name == "010" { Then::Robs } else { Then::Ends };
-        (&**name, then)
-    });
-    let ids = queue(&stage, &all.collect::<Vec<_>>()).await;
+    let ids = queue(&stage, &all_but(&names, "010", Then::Robs)).await;
     work_off(&stage, &ids).await;
     let mut notes = stage.notes().await;
     notes.sort();
@@ -192,8 +190,7 @@ async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
 async fn what_a_member_enqueues_is_there_when_it_has_ended() {
     let stage = Stage::new().await;
     let names = many(20);
-    let all: Vec<_> = names.iter().map(|name| (&**name, Then::Enqueues)).collect();
-    let ids = queue(&stage, &all).await;
+    let ids = queue(&stage, &all(&names, Then::Enqueues)).await;
     work_off(&stage, &ids).await;
     stage.drain().await.assert_nothing_left();
     for name in &names {

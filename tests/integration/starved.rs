@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
-use workpool::{
-    ActionCtx, FailureKind, MutationCtx, OutcomeKind, Status, WorkId, Workpool, action, mutation,
-};
+use workpool::{ActionCtx, FailureKind, MutationCtx, OutcomeKind, Workpool, action, mutation};
 use workpool_tests::{Gates, Stage, Witness, eventually, setup};
 
-use crate::functions::{echo, end_of};
+use crate::functions::{echo, end_of, outcome};
 
 /// Holds a connection of the application's pool until the gate opens.
 #[action(pool = "hoarders")]
@@ -52,11 +50,6 @@ async fn holder(stage: &Stage, expires: &str, pool: &str) {
             FROM w WHERE pool = '{pool}'"
         ))
         .await;
-}
-
-async fn outcome<T>(stage: &Stage, id: WorkId<T>) -> Option<OutcomeKind> {
-    let status = stage.workpool().status(id).await.unwrap();
-    status.as_ref().and_then(Status::outcome)
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 //! leave.
 
 use sqlx::AssertSqlSafe;
-use workpool::{OutcomeKind, Status, WorkId};
+use workpool::{OutcomeKind, WorkId};
 use workpool_tests::{Stage, eventually};
 
-use crate::functions::gated;
+use crate::functions::{gated, outcome, supersede};
 
 /// A queue in front of so many slots.
 async fn queue(stage: &Stage, slots: u32, names: &[&str]) -> Vec<WorkId<()>> {
@@ -15,11 +15,6 @@ async fn queue(stage: &Stage, slots: u32, names: &[&str]) -> Vec<WorkId<()>> {
         queue.push(gated::enqueue(stage.workpool(), (*name).into()).await.unwrap());
     }
     queue
-}
-
-async fn outcome(stage: &Stage, id: WorkId<()>) -> Option<OutcomeKind> {
-    let status = stage.workpool().status(id).await.unwrap();
-    status.as_ref().and_then(Status::outcome)
 }
 
 /// The transaction that wrote a row.
@@ -82,10 +77,7 @@ async fn an_end_that_comes_too_late_is_refused() {
     let worker = stage.start().await;
     for (item, name) in items.iter().zip(names) {
         stage.gates.arrived(name, 1).await;
-        // As if it had been recovered, and claimed anew.
-        let supersede =
-            "UPDATE workpool.work SET fence = fence + 1, attempt = attempt + 1 WHERE id";
-        stage.execute(&format!("{supersede} = '{item}'")).await;
+        supersede(&stage, *item).await;
         stage.gates.open(name);
     }
     let last = queue(&stage, 1, &["last"]).await;
