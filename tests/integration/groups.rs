@@ -1,7 +1,10 @@
 //! Bodies that share a transaction: same ends, same order, same limit as if each had its own.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use uuid::Uuid;
 use workpool::{
     Completion, Failure, FailureKind, MutationCtx, Outcome, OutcomeKind, WorkId, mutation,
     on_complete,
@@ -66,7 +69,9 @@ async fn counted(
     done: Completion<String, String>,
 ) -> anyhow::Result<()> {
     let told = matches!(done.outcome, Outcome::Success(_));
-    ctx.state::<Witness>().saw(&done.context);
+    // A row shows its savepoint, not its transaction.
+    let transaction: i64 = sqlx::query_scalar("SELECT txid_current()").fetch_one(ctx.db()).await?;
+    ctx.state::<Witness>().saw(format!("transaction {transaction}"));
     write(ctx, &format!("{} {told}", done.context)).await?;
     anyhow::ensure!(done.context != "fails" || ctx.attempt() > 1, "told to fail");
     Ok(())
@@ -79,8 +84,7 @@ async fn add(stage: &Stage, name: &str, then: Then) -> WorkId<String> {
     entry::enqueue(stage.workpool(), args).await.unwrap()
 }
 
-/// A queue in a pool of one behind an item that waits until all of it is there, and is not in
-/// company.
+/// A queue in a pool of one, behind an item that waits until all of it is there.
 async fn queue(stage: &Stage, names: &[(&str, Then)]) -> Vec<WorkId<String>> {
     stage.workpool().pool("ledger").set_max_parallelism(1).await.unwrap();
     let mut ids = vec![add(stage, FIRST, Then::Waits).await];
@@ -114,6 +118,15 @@ fn all(names: &[String], then: Then) -> Vec<(&str, Then)> {
 fn all_but<'a>(names: &'a [String], odd: &str, then: Then) -> Vec<(&'a str, Then)> {
     let of = |name: &str| if name == odd { then } else { Then::Ends };
     names.iter().map(|name| (&**name, of(name))).collect()
+}
+
+/// How many items ended in the transaction in which this one did.
+async fn company<T>(stage: &Stage, id: WorkId<T>) -> i64 {
+    let same = format!(
+        "SELECT count(*) FROM workpool.finished
+        WHERE xmin = (SELECT xmin FROM workpool.finished WHERE id = '{id}')"
+    );
+    stage.value(&same).await
 }
 
 async fn transactions(stage: &Stage) -> i64 {
@@ -175,6 +188,34 @@ async fn a_group_that_loses_its_connection_or_its_patience_is_run_again() {
 }
 
 #[tokio::test]
+async fn after_a_group_was_undone_its_pool_has_no_company_for_a_while() {
+    let stage = Stage::new().await;
+    let names = many(8);
+    let ids = queue(&stage, &all_but(&names, "006", Then::Panics)).await;
+    work_off(&stage, &ids).await;
+    // Once with the one that undoes the group, and once alone: not again with each before it.
+    let entered: Vec<_> = names.iter().map(|name| stage.witness.count(name)).collect();
+    assert_eq!(entered[6], 2, "it has had company: {entered:?}");
+    assert!(entered.iter().all(|times| *times <= 2), "{entered:?}");
+}
+
+#[tokio::test]
+async fn what_was_tried_before_has_no_company() {
+    let stage = Stage::new().await;
+    let names = many(20);
+    let ids = queue(&stage, &all(&names, Then::Ends)).await;
+    // As after the death of a process, which each of these may have caused.
+    let tried = "UPDATE workpool.work SET fence = 1, attempt = 1
+        WHERE right(args->>'name', 1) IN ('1', '3', '5', '7', '9')";
+    stage.execute(tried).await;
+    work_off(&stage, &ids).await;
+    assert_eq!(stage.notes().await[1..], names, "in order, each once");
+    for id in ids[1..].iter().skip(1).step_by(2) {
+        assert_eq!(company(&stage, *id).await, 1);
+    }
+}
+
+#[tokio::test]
 async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
     let stage = Stage::new().await;
     let names = many(20);
@@ -184,6 +225,33 @@ async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
     notes.sort();
     assert_eq!(notes[..20], names, "each once");
     assert!(stage.witness.count("011") > 0 && stage.witness.count("010") > 1);
+}
+
+/// How many items would join the transaction of a first.
+async fn joining(stage: &Stage, worker: Uuid) -> usize {
+    let all = workpool::testing::statements(stage.workpool());
+    let join = all.iter().find(|(name, _)| *name == "join").unwrap().1.as_str();
+    let mut conn = PgConnection::connect(stage.url()).await.unwrap();
+    conn.execute(AssertSqlSafe(format!("PREPARE j AS {join}"))).await.unwrap();
+    let functions = format!("ARRAY['{}']", concat!(module_path!(), "::entry"));
+    let execute = format!(
+        "EXECUTE j('{worker}', 'ledger', {functions}, {functions}, 'epoch', '{worker}', 100)"
+    );
+    sqlx::raw_sql(AssertSqlSafe(execute)).fetch_all(&mut conn).await.unwrap().len()
+}
+
+#[tokio::test]
+async fn a_pool_that_was_paused_gives_a_first_no_company() {
+    let stage = Stage::new().await;
+    queue(&stage, &all(&many(8), Then::Ends)).await;
+    let worker = Uuid::now_v7();
+    let slots = format!(
+        "INSERT INTO workpool.slots (pool, worker, granted) VALUES ('ledger', '{worker}', 1)"
+    );
+    stage.execute(&slots).await;
+    assert_eq!(joining(&stage, worker).await, 9);
+    stage.workpool().pool("ledger").pause().await.unwrap();
+    assert_eq!(joining(&stage, worker).await, 0);
 }
 
 #[tokio::test]
@@ -206,12 +274,7 @@ async fn a_function_that_is_not_grouped_keeps_its_place_and_its_own_transaction(
     ids.push(add(&stage, "c", Then::Ends).await);
     work_off(&stage, &ids).await;
     assert_eq!(stage.notes().await[1..], ["a", "b", "apart", "c"]);
-    let alone = sqlx::query_scalar::<_, i64>(
-        "SELECT count(*) FROM workpool.finished
-        WHERE xmin = (SELECT xmin FROM workpool.finished WHERE id = $1)",
-    );
-    let alone = alone.bind(between.uuid()).fetch_one(stage.workpool().db()).await.unwrap();
-    assert_eq!(alone, 1);
+    assert_eq!(company(&stage, between).await, 1);
 }
 
 #[tokio::test]
@@ -246,7 +309,7 @@ async fn callbacks_that_are_due_together_share_transactions_and_each_takes_effec
     let mut told: Vec<_> = told.collect();
     told.sort();
     assert_eq!(notes, told, "each once");
-    let transactions = "SELECT count(DISTINCT xmin::text) FROM notes";
-    let transactions: i64 = stage.value(transactions).await;
+    let transactions: BTreeSet<_> = stage.witness.seen().into_iter().collect();
+    let transactions = transactions.iter().filter(|seen| seen.starts_with("transaction")).count();
     assert!(transactions < 100, "120 callbacks had {transactions} transactions");
 }
