@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
-use workpool::sqlx::{self, Connection, Executor, PgConnection, Row, SqlStr};
+use workpool::sqlx::postgres::PgArguments;
+use workpool::sqlx::query::Query;
+use workpool::sqlx::{self, Connection, Executor, PgConnection, Postgres, Row, SqlStr};
 
 use crate::place::Place;
 
@@ -13,6 +15,23 @@ pub(crate) const SET_UP: &str = "SET enable_seqscan = off; SET enable_bitmapscan
                                  SET jit = off; SET plan_cache_mode = force_generic_plan";
 /// Items of one claim.
 const ITEMS: i64 = 10;
+
+/// The claim of a worker which runs nothing yet, in pools where it has slots.
+pub(crate) fn claim<'q, const N: usize>(
+    sql: SqlStr,
+    worker: Uuid,
+    pools: [&'q str; N],
+    functions: &'q [&'q str],
+) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(worker)
+        .bind(pools)
+        .bind([ITEMS; N])
+        .bind([0_i64; N])
+        .bind(["epoch"; N])
+        .bind(functions)
+        .bind([false; N])
+}
 
 pub(crate) struct Claimer {
     conn: PgConnection,
@@ -50,17 +69,8 @@ impl Claimer {
     /// Claims items of a pool, which have to be there, and ends them.
     pub(crate) async fn claim_and_end(&mut self, pool: &str) -> Duration {
         let begun = Instant::now();
-        let rows = sqlx::query(self.claim.clone())
-            .bind(self.worker)
-            .bind([pool])
-            .bind([ITEMS])
-            .bind([0_i64])
-            .bind(["epoch"])
-            .bind(["once"])
-            .bind([false])
-            .fetch_all(&mut self.conn)
-            .await
-            .unwrap();
+        let claim = claim(self.claim.clone(), self.worker, [pool], &["once"]);
+        let rows = claim.fetch_all(&mut self.conn).await.unwrap();
         let took = begun.elapsed();
         let ids: Vec<Uuid> = rows.iter().map(|row| row.get("id")).collect();
         assert!(!ids.is_empty(), "nothing waits in {pool}");

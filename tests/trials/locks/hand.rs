@@ -10,7 +10,7 @@ use uuid::Uuid;
 use workpool::sqlx::{self, Connection, Executor, PgConnection, Row, SqlStr};
 
 use super::POOLS;
-use crate::claims::SET_UP;
+use crate::claims::{SET_UP, claim};
 use crate::place::Place;
 
 pub(super) struct Hand {
@@ -81,16 +81,8 @@ impl Hand {
     }
 
     async fn claim(&mut self, worker: Uuid) -> sqlx::Result<BTreeMap<i32, Vec<Uuid>>> {
-        let rows = sqlx::query(self.sql("claim"))
-            .bind(worker)
-            .bind(POOLS)
-            .bind([10_i64; POOLS.len()])
-            .bind([0_i64; POOLS.len()])
-            .bind(["epoch"; POOLS.len()])
-            .bind(["once", "again", "book", "look"])
-            .bind([false; POOLS.len()])
-            .fetch_all(&mut self.conn)
-            .await?;
+        let claim = claim(self.sql("claim"), worker, POOLS, &["once", "again", "book", "look"]);
+        let rows = claim.fetch_all(&mut self.conn).await?;
         let mut claimed: BTreeMap<i32, Vec<Uuid>> = BTreeMap::new();
         for row in rows {
             claimed.entry(row.get("fence")).or_default().push(row.get("id"));
