@@ -1,5 +1,6 @@
 //! A Chromium of its own, driven through a chromedriver of its own.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -20,12 +21,34 @@ pub(crate) struct Chrome {
     /// Killed when this goes; so are the lines that nobody reads.
     driver: Child,
     _lines: BufReader<ChildStdout>,
+    _scratch: Scratch,
+}
+
+/// What both write beside, which neither takes away.
+#[derive(Debug)]
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("workpool-browser-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A browser that is on its way out may still write; then a little stays.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 impl Chrome {
     /// Starts both. The only place where anything may be asked for is this origin.
     pub(crate) async fn start(origin: &str) -> Self {
-        let (driver, lines, port) = driver().await;
+        let scratch = Scratch::new();
+        let (driver, lines, port) = driver(&scratch).await;
         let mut wanted = DesiredCapabilities::chrome();
         for arg in [
             "--headless=new",
@@ -46,7 +69,7 @@ impl Chrome {
         wanted.set_logging_prefs("browser", LoggingPrefsLogLevel::All).unwrap();
         wanted.set_logging_prefs("performance", LoggingPrefsLogLevel::All).unwrap();
         let page = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.unwrap();
-        Self { page, origin: origin.to_owned(), driver, _lines: lines }
+        Self { page, origin: origin.to_owned(), driver, _lines: lines, _scratch: scratch }
     }
 
     /// Opens a page of the dashboard.
@@ -132,12 +155,13 @@ impl Chrome {
 }
 
 /// A chromedriver that listens.
-async fn driver() -> (Child, BufReader<ChildStdout>, u16) {
+async fn driver(scratch: &Scratch) -> (Child, BufReader<ChildStdout>, u16) {
     // It takes a free port of one family of addresses, which may be taken in the other.
     const TRIES: u32 = 10;
     for _ in 0..TRIES {
         let mut driver = Program::new("chromedriver")
             .arg("--port=0")
+            .env("TMPDIR", &scratch.0)
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

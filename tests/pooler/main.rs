@@ -3,6 +3,8 @@
 //! workpool-tests --test integration`.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on has failed")]
 
+mod seeing;
+
 use std::time::Duration;
 
 use sqlx::PgPool;

@@ -1,7 +1,8 @@
 //! The doctor.
 
+use workpool::Workpool;
 use workpool::inspect::{Finding, Severity};
-use workpool_tests::Stage;
+use workpool_tests::{Stage, eventually};
 
 use crate::functions::echo;
 
@@ -25,6 +26,23 @@ async fn what_is_well_is_said_and_the_worst_comes_first() {
         assert_eq!(found(&stage, check).await.severity, Severity::Ok, "{check}");
     }
     assert!(all.iter().all(|one| one.severity <= Severity::Note || !one.next.is_empty()));
+}
+
+#[tokio::test]
+async fn whether_anybody_listens_is_told() {
+    let stage = Stage::new().await;
+    let worker = stage.start().await;
+    let listens = async || found(&stage, "listener").await.severity == Severity::Ok;
+    eventually("somebody listens", listens).await;
+    worker.shutdown().await;
+
+    let stage = Stage::new().await;
+    let polls = Workpool::builder().pooled(true).connect(stage.url()).await.unwrap();
+    let worker = stage.worker_of(&polls).start().await.unwrap();
+    let told = found(&stage, "listener").await;
+    assert!(told.what.starts_with("nobody listens"), "{told:?}");
+    assert_eq!(told.severity, Severity::Note);
+    worker.shutdown().await;
 }
 
 #[tokio::test]

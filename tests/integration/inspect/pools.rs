@@ -163,6 +163,10 @@ async fn history_adds_up_and_has_a_part_for_each_stretch_of_time() {
     assert_eq!(hour[0].duration_avg_ms, None);
     let echo = inspector.history(Some("echo"), Duration::from_hours(1), 1).await.unwrap();
     assert_eq!(echo.last().unwrap().ended.succeeded, 5);
+    let each = inspector.histories(&["echo", "gated"], Duration::from_hours(1), 60).await.unwrap();
+    assert_eq!(each.keys().collect::<Vec<_>>(), ["echo"], "of the others nothing ended");
+    assert_eq!(each["echo"].iter().map(|part| part.ended.succeeded).sum::<u64>(), 5);
+    assert!(each["echo"].iter().all(|part| hour.iter().any(|one| one.at == part.at)));
 }
 
 #[tokio::test]

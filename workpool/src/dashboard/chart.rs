@@ -1,6 +1,7 @@
 //! Charts of the last hour, drawn on the server as SVG: no script, colours by the style sheet.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use maud::{Markup, html};
 
@@ -10,6 +11,9 @@ use crate::inspect::{Bucket, Time};
 /// The space that is drawn in; the style sheet stretches it.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 100.0;
+/// The width of a small one, and of each of its thirty bars.
+const SMALL: f64 = 120.0;
+const BAR: f64 = 4.0;
 
 /// One kind of bars in a stack.
 struct Series {
@@ -177,6 +181,55 @@ fn line(buckets: &[Bucket], value: fn(&Bucket) -> Option<f64>, most: f64) -> Str
     path
 }
 
+/// What ended and how late it began, as small as it fits in a line. Of what has more to it, there is
+/// a page: here are only the parts in which something ended.
+pub(super) fn small(buckets: &[Bucket], since: Time, window: Duration) -> Markup {
+    let ended = |bucket: &Bucket| bucket.ended.succeeded + bucket.ended.canceled;
+    let most = buckets.iter().map(sum).max().unwrap_or(0);
+    let late = buckets.iter().filter_map(|b| b.lag_max_ms).fold(0.0, f64::max);
+    let all: u64 = buckets.iter().map(sum).sum();
+    let told = format!(
+        "Last hour: {} ended, the longest start lag {}",
+        text::number(all),
+        text::milliseconds(late)
+    );
+    let (mut good, mut bad, mut lag) = (String::new(), String::new(), String::new());
+    for bucket in buckets {
+        let x = bucket.at.since(since).as_secs_f64() / window.as_secs_f64() * SMALL;
+        let failed = share(sum(bucket) - ended(bucket), most);
+        bar(&mut bad, x, HEIGHT, failed);
+        bar(&mut good, x, HEIGHT - failed, share(ended(bucket), most));
+        let part = bucket.lag_max_ms.unwrap_or(0.0) / late.max(f64::MIN_POSITIVE);
+        bar(&mut lag, x, HEIGHT, part * HEIGHT);
+    }
+    let box_of = format!("0 0 {SMALL} {HEIGHT}");
+    html! {
+        span.small role="img" aria-label=(told) title=(told) {
+            svg viewBox=(box_of) preserveAspectRatio="none" aria-hidden="true" {
+                path.good d=(good) {}
+                path.bad d=(bad) {}
+            }
+            svg viewBox=(box_of) preserveAspectRatio="none" aria-hidden="true" {
+                path.lag d=(lag) {}
+            }
+        }
+    }
+}
+
+/// A bar from here up; nothing of none.
+fn bar(path: &mut String, x: f64, from: f64, height: f64) {
+    if height > 0.0 {
+        let _ = write!(
+            path,
+            "M{} {}v-{}h{BAR}v{}z",
+            short(x),
+            short(from),
+            short(height),
+            short(height)
+        );
+    }
+}
+
 fn axis() -> Markup {
     html! { div.axis aria-hidden="true" { span { "1 h ago" } span { "30 min" } span { "now" } } }
 }
@@ -214,6 +267,16 @@ mod tests {
         assert_eq!(drawn.matches("<rect").count(), 2);
         assert!(drawn.contains("height=\"100.0\"") && drawn.contains("height=\"50.0\""));
         assert!(drawn.contains("6 in all"));
+    }
+
+    #[test]
+    fn a_small_chart_has_a_bar_for_each_part_in_its_place() {
+        let (since, hour) = (Time::new(UNIX_EPOCH), Duration::from_hours(1));
+        let later =
+            Bucket { at: Time::new(UNIX_EPOCH + Duration::from_mins(30)), ..bucket(1, Some(80.0)) };
+        let drawn = small(&[bucket(2, None), later], since, hour).into_string();
+        assert!(drawn.contains("M0.0 100.0v-100.0") && drawn.contains("M60.0 100.0v-50.0"));
+        assert!(drawn.contains("3 ended, the longest start lag 80 ms"), "{drawn}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{BOUNDS, Inspector};
 use crate::error::Result;
-use crate::store::{BucketRow, HolderRow, OverviewRow};
+use crate::store::{BucketRow, HolderRow, OverviewRow, PoolBucketRow};
 use crate::view::{Bucket, Count, Ended, Health, Holder, PoolOverview, spoken};
 
 /// How long work may be due before somebody is told that it waits for slots.
@@ -53,16 +53,37 @@ impl Inspector {
         window: Duration,
         buckets: u32,
     ) -> Result<Vec<Bucket>> {
-        let window = window.clamp(Duration::from_secs(1), KEPT).as_secs();
-        let buckets = u64::from(buckets).clamp(1, window);
-        let seconds = window.div_ceil(buckets);
-        let buckets = window.div_ceil(seconds);
+        let (seconds, buckets) = parts(window, buckets);
         let store = self.workpool.store();
-        let (seconds, buckets) = (seconds.cast_signed(), buckets.cast_signed());
         let rows =
             self.read(async |conn| Ok(store.history(conn, pool, seconds, buckets).await?)).await?;
         Ok(rows.into_iter().map(Bucket::from).collect())
     }
+
+    /// The [`history`](Self::history) of each of these pools, by name, without the parts in which
+    /// nothing ended, and without pools of which there is no such part.
+    pub async fn histories(
+        &self,
+        pools: &[&str],
+        window: Duration,
+        buckets: u32,
+    ) -> Result<HashMap<String, Vec<Bucket>>> {
+        let (seconds, buckets) = parts(window, buckets);
+        let store = self.workpool.store();
+        let found = async |conn: &mut _| Ok(store.histories(conn, pools, seconds, buckets).await?);
+        let mut all: HashMap<String, Vec<Bucket>> = HashMap::new();
+        for PoolBucketRow { pool, bucket } in self.read(found).await? {
+            all.entry(pool).or_default().push(bucket.into());
+        }
+        Ok(all)
+    }
+}
+
+/// The seconds of a part, and how many there are.
+fn parts(window: Duration, buckets: u32) -> (i64, i64) {
+    let window = window.clamp(Duration::from_secs(1), KEPT).as_secs();
+    let seconds = window.div_ceil(u64::from(buckets).clamp(1, window));
+    (seconds.cast_signed(), window.div_ceil(seconds).cast_signed())
 }
 
 fn overview(row: OverviewRow, holders: Vec<Holder>) -> PoolOverview {

@@ -17,6 +17,8 @@ pub(crate) struct ServerRow {
     pub(crate) track_counts: String,
     pub(crate) max_connections: i32,
     pub(crate) connections: i64,
+    /// Sessions of workpool that wait for notifications in this database.
+    pub(crate) listeners: i64,
     /// Used part of the queue of notifications.
     pub(crate) queue: f64,
     pub(crate) clock: Timestamp,

@@ -50,7 +50,7 @@ pub(crate) use inspect::WaitingRow;
 pub(crate) use lease::{Abandoned, LeaseRow, Registration};
 pub(crate) use link::{Held, Link, operate};
 pub(crate) use list::{Listed, Part, Place};
-pub(crate) use overview::{BucketRow, HolderRow, OverviewRow};
+pub(crate) use overview::{BucketRow, HolderRow, OverviewRow, PoolBucketRow};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{

@@ -69,6 +69,14 @@ pub(crate) struct BucketRow {
     pub(crate) duration_max_us: i64,
 }
 
+/// The same of one pool among others.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct PoolBucketRow {
+    pub(crate) pool: String,
+    #[sqlx(flatten)]
+    pub(crate) bucket: BucketRow,
+}
+
 impl Store {
     /// All pools, or one, each count stopping after `bound` and one, and earlier when there are many.
     pub(crate) async fn overview(
@@ -104,5 +112,17 @@ impl Store {
     ) -> SqlResult<Vec<BucketRow>> {
         let sql = self.sql().history.clone();
         self.query_as(sql).bind(pool).bind(seconds).bind(buckets).fetch_all(conn).await
+    }
+
+    /// The same of several pools, without the stretches in which nothing ended.
+    pub(crate) async fn histories(
+        &self,
+        conn: &mut PgConnection,
+        pools: &[&str],
+        seconds: i64,
+        buckets: i64,
+    ) -> SqlResult<Vec<PoolBucketRow>> {
+        let sql = self.sql().histories.clone();
+        self.query_as(sql).bind(pools).bind(seconds).bind(buckets).fetch_all(conn).await
     }
 }

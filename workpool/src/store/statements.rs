@@ -33,14 +33,15 @@ macro_rules! statements {
 statements! {
     abandoned add_audit add_stats advance bury cancel cancelable cancels claim claim_callbacks
     condense_stats contents current deregister doctor_holds doctor_role doctor_server
-    doctor_tables due elect_report ended enqueue enqueue_alike failures finish
-    finish_callbacks forget_ended give_back give_back_all held held_callback history holders inter join known leases
-    list_audit list_callbacks list_slots list_succeeded list_unended list_unsuccessful
-    list_workers lock_own lock_pools lock_slots lock_worker look lost_pools next_callback notify
-    orphans overview owned parked pool_of pools prune prune_audit prune_pool prune_stats
-    register register_slots release release_callbacks release_unknown remove_pool renew replay
-    resize result retry retry_callback retry_ended run_now seed_pools set_log_level show stats
-    status succeed succeed_group sync take turn unknown_functions unsettled waiting watch why
+    doctor_tables due elect_report ended enqueue enqueue_alike failures finish finish_callbacks
+    forget_ended give_back give_back_all held held_callback histories history holders inter join
+    known leases list_audit list_callbacks list_slots list_succeeded list_unended
+    list_unsuccessful list_workers lock_own lock_pools lock_slots lock_worker look lost_pools
+    next_callback notify orphans overview owned parked pool_of pools prune prune_audit
+    prune_pool prune_stats register register_slots release release_callbacks release_unknown
+    remove_pool renew replay resize result retry retry_callback retry_ended run_now seed_pools
+    set_log_level show stats status succeed succeed_group sync take turn unknown_functions
+    unsettled waiting watch why
 }
 
 /// Puts the schema in, which has been checked, and drops the comments that every execution would

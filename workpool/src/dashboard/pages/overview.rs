@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -21,6 +21,8 @@ pub(in crate::dashboard) struct Overview {}
 
 /// Rows of the table; those who have more pools look for one by its name.
 const ROWS: usize = 200;
+/// Of those, how many have their own charts.
+const CHARTED: usize = 50;
 /// Actions among which to look for who paused a pool.
 const AUDIT: u32 = 500;
 
@@ -28,12 +30,22 @@ impl View for Overview {
     async fn page(&self, desk: &Desk) -> Answer<Page> {
         let inspector = desk.inspector();
         let hour = Duration::from_hours(1);
-        let (mut pools, history, workers) =
-            try_join3(inspector.pools(), inspector.history(None, hour, 60), inspector.workers())
-                .await?;
+        let mut pools = inspector.pools().await?;
         pools.sort_by(|a, b| gravity(a).cmp(&gravity(b)).then_with(|| a.name.cmp(&b.name)));
         let paused = pools.iter().any(|pool| pool.health == Health::Paused);
-        let audit = if paused { inspector.audit(AUDIT).await? } else { Vec::new() };
+        let shown: Vec<_> = pools.iter().take(CHARTED).map(|pool| &*pool.name).collect();
+        let (history, each, workers, audit) = try_join4(
+            inspector.history(None, hour, 60),
+            inspector.histories(&shown, hour, 30),
+            inspector.workers(),
+            async { if paused { inspector.audit(AUDIT).await } else { Ok(Vec::new()) } },
+        )
+        .await?;
+        let since = history.first().map(|bucket| bucket.at);
+        let small = |pool: &str| {
+            let (buckets, since) = each.get(pool).zip(since)?;
+            Some(chart::small(buckets, since, hour))
+        };
         let alive = workers.iter().filter(|worker| worker.alive).count();
         let content = html! {
             h1.quiet { "Overview" }
@@ -44,7 +56,7 @@ impl View for Overview {
                 (chart::latency("Start lag", &history, |b| b.lag_avg_ms, |b| b.lag_max_ms))
                 (chart::latency("Duration", &history, |b| b.duration_avg_ms, |b| b.duration_max_ms))
             }
-            (table(desk, &pools))
+            (table(desk, &pools, &small))
         };
         Ok(Page { title: title(&pools), tab: Some(Tab::Overview), content })
     }
@@ -96,7 +108,7 @@ pub(super) fn tile(word: &str, value: &str) -> Markup {
     html! { div { dt { (word) } dd { (value) } } }
 }
 
-fn table(desk: &Desk, pools: &[PoolOverview]) -> Markup {
+fn table(desk: &Desk, pools: &[PoolOverview], small: &dyn Fn(&str) -> Option<Markup>) -> Markup {
     html! {
         section aria-labelledby="pools-title" {
             h2 id="pools-title" { "Pools" }
@@ -109,10 +121,11 @@ fn table(desk: &Desk, pools: &[PoolOverview]) -> Markup {
                     th.figure scope="col" { "Lag" }
                     th.figure scope="col" { "Scheduled" }
                     th.figure scope="col" { "Per minute" }
+                    th.trend scope="col" { "Last hour" }
                     th.figure scope="col" { "Failing" }
                     @if !desk.site.read_only { th scope="col" { span.hidden { "Actions" } } }
                 } }
-                tbody { @for pool in pools.iter().take(ROWS) { (row(desk, pool)) } }
+                tbody { @for pool in pools.iter().take(ROWS) { (row(desk, pool, small(&pool.name))) } }
             }
             @if pools.len() > ROWS {
                 form.filter method="get" action=(desk.links.to("/pool")) {
@@ -124,7 +137,7 @@ fn table(desk: &Desk, pools: &[PoolOverview]) -> Markup {
     }
 }
 
-fn row(desk: &Desk, pool: &PoolOverview) -> Markup {
+fn row(desk: &Desk, pool: &PoolOverview, small: Option<Markup>) -> Markup {
     let minute = pool.minute;
     html! {
         tr {
@@ -135,6 +148,7 @@ fn row(desk: &Desk, pool: &PoolOverview) -> Markup {
             (parts::figure("Lag", &lag(pool)))
             (parts::figure("Scheduled", &text::count(pool.scheduled)))
             (parts::figure("Per minute", &text::number(minute.succeeded + minute.failed)))
+            td.trend data-label="Last hour" { (small.unwrap_or_default()) }
             (parts::figure("Failing", &text::percent(pool.hour.failure_rate())))
             @if !desk.site.read_only {
                 td.actions { (steering(desk, pool)) }

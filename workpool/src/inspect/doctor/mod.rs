@@ -12,11 +12,11 @@ use crate::error::Result;
 use crate::view::{Finding, Severity, Time};
 
 impl Inspector {
-    /// Looks at settings of the server, the state of the tables, old snapshots, versions, workers
-    /// and privileges. The worst finding comes first; what is well is said too.
+    /// Looks at settings of the server, the state of the tables, old snapshots, versions, workers,
+    /// who listens, and privileges. The worst finding comes first; what is well is said too.
     pub async fn doctor(&self) -> Result<Vec<Finding>> {
         let store = self.workpool.store();
-        let mut findings = self
+        let (mut findings, listeners) = self
             .read(async |conn| {
                 let mut all = Vec::new();
                 let asked = SystemTime::now();
@@ -29,12 +29,14 @@ impl Inspector {
                 all.extend(tables::tables(&store.doctor_tables(conn).await?));
                 all.extend(work::lost_pools(store.lost_pools(conn).await?));
                 all.extend(work::unknown_functions(store.unknown_functions(conn).await?));
-                Ok(all)
+                Ok((all, row.listeners))
             })
             .await?;
         let pools = self.pools().await?;
         findings.extend(work::pools(&pools));
-        findings.extend(workers::workers(&self.workers().await?, &pools));
+        let workers = self.workers().await?;
+        findings.extend(workers::listener(listeners, &workers));
+        findings.extend(workers::workers(&workers, &pools));
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         Ok(findings)
     }

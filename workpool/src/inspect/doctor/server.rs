@@ -121,6 +121,7 @@ mod tests {
             track_counts: "on".into(),
             max_connections: 100,
             connections: 12,
+            listeners: 2,
             queue: 0.0,
             clock: Timestamp(0),
             xid_age: Some(1000),

@@ -2,11 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, note, or_ok, problem, warning};
+use super::{Finding, note, ok, or_ok, problem, warning};
 use crate::view::{PoolOverview, WorkerRow};
 
 /// The version of this program.
 const HERE: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether anybody hears of what happens elsewhere, where somebody should.
+pub(super) fn listener(listeners: i64, workers: &[WorkerRow]) -> Option<Finding> {
+    if !workers.iter().any(|worker| worker.alive) {
+        return None;
+    }
+    if listeners == 0 {
+        let what = "nobody listens for notifications: workers find out by looking, some time later";
+        let next = "unless that is meant, give workers a `listen_url` past the pooler";
+        return Some(note("listener", what, next));
+    }
+    Some(ok("listener", format!("{listeners} sessions listen for notifications")))
+}
 
 pub(super) fn workers(workers: &[WorkerRow], pools: &[PoolOverview]) -> Vec<Finding> {
     let alive: Vec<_> = workers.iter().filter(|worker| worker.alive).collect();
