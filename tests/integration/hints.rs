@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sqlx::postgres::PgListener;
-use workpool_tests::{Stage, eventually, patiently};
+use workpool::testing::{Postgres, PostgresOptions};
+use workpool::{Pool, Workpool};
+use workpool_tests::{Gates, Stage, Witness, eventually, patiently};
 
 use crate::functions::{TOO_LATE, echo, let_workers_look};
 
@@ -51,4 +53,50 @@ async fn an_enqueue_that_nobody_sleeps_for_notifies_nobody() {
     stage.execute("SELECT pg_notify('workpool_workpool', 'the next')").await;
     let note = patiently("a notification", listener.recv()).await.unwrap();
     assert_eq!(note.payload(), "the next");
+}
+
+/// A server that counts statements.
+async fn counting() -> Postgres {
+    let options = PostgresOptions::new()
+        .setting("shared_preload_libraries", "pg_stat_statements")
+        .setting("max_connections", "300");
+    let server = Postgres::start_with(options).await.unwrap();
+    let workpool = Workpool::connect(&server.url()).await.unwrap();
+    let create = "CREATE EXTENSION pg_stat_statements";
+    sqlx::query(create).execute(workpool.db()).await.unwrap();
+    server
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_item_does_not_make_a_crowd_claim_again_and_again() {
+    const CROWD: i64 = 20;
+    const CLAIMS: &str = "SELECT COALESCE(sum(calls), 0)::bigint FROM pg_stat_statements
+        WHERE query LIKE '%SET worker = $1, attempt = LEAST%'";
+    const AWAKE: &str = "SELECT count(*) FROM workpool.slots WHERE pool = 'echo' AND NOT asleep";
+    let server = counting().await;
+    let workpool = Workpool::connect(&server.url()).await.unwrap();
+    let number = async |sql: &'static str| {
+        sqlx::query_scalar::<_, i64>(sql).fetch_one(workpool.db()).await.unwrap()
+    };
+    workpool.create_pool(Pool::new("echo").max_parallelism(4)).await.unwrap();
+    let witness = Witness::default();
+    let mut crowd = Vec::new();
+    for _ in 0..CROWD {
+        let process = Workpool::connect(&server.url()).await.unwrap();
+        let worker = process.worker().state(witness.clone()).state(Gates::default());
+        let worker = worker.only_pools(["echo"]).poll_interval(TOO_LATE);
+        crowd.push(worker.start().await.unwrap());
+    }
+    echo::enqueue(&workpool, "first".into()).await.unwrap();
+    witness.until("first", 1).await;
+    eventually("all sleep", async || number(AWAKE).await == 0).await;
+    let before = number(CLAIMS).await;
+    echo::enqueue(&workpool, "x".into()).await.unwrap();
+    witness.until("x", 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let claims = number(CLAIMS).await - before;
+    assert!(claims <= 2 * CROWD, "{claims} claims for one item");
+    for worker in crowd {
+        worker.shutdown().await;
+    }
 }

@@ -21,6 +21,7 @@ mod groups;
 mod hints;
 mod inspect;
 mod limits;
+mod obstacles;
 mod plans;
 mod pools;
 mod retries;

@@ -4,7 +4,9 @@
 mod answers;
 mod cancels;
 mod dropped;
+mod ends;
 mod fences;
+mod listening;
 mod locked;
 mod recoveries;
 mod silence;

@@ -1,5 +1,7 @@
 //! Recovery against a worker that is late but not gone.
 
+use std::time::Duration;
+
 use sqlx::{AssertSqlSafe, Executor, Row};
 use uuid::Uuid;
 use workpool::{Cancel, Status};
@@ -71,6 +73,27 @@ async fn an_end_that_waited_for_its_own_recovery_is_refused() {
     let ended = in_order(backend, late.finish(claim, End::Success), heir.commit()).await;
     assert!(!ended);
     assert_eq!(ends(workpool, id).await, (None, vec![]));
+}
+
+#[tokio::test]
+async fn a_retry_that_waited_for_its_own_recovery_is_refused() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Again).await;
+    let mut late = Hand::with_slots(workpool, POOL, 1).await;
+    let mut heir = Hand::with_slots(workpool, POOL, 1).await;
+    // It runs into its timeout just when its lease is over.
+    let claim = late.claim_one(POOL, &ALL).await;
+    late.expire().await;
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    let mut recovery = late.twin(workpool).await;
+    recovery.begin().await;
+    assert!(recovery.retry(claim, Duration::ZERO).await);
+    let backend = late.backend();
+    assert!(!in_order(backend, late.retry(claim, Duration::ZERO), recovery.commit()).await);
+    let again = heir.claim_one(POOL, &ALL).await;
+    assert_eq!(again, Claim::new(id.uuid(), 2, 2), "one of them counted, and one attempt lives");
+    assert!(!late.finish(claim, End::Success).await && heir.finish(again, End::Success).await);
 }
 
 #[tokio::test]
