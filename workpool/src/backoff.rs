@@ -5,10 +5,34 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use crate::error::Error;
+use crate::store::lost_connection;
 use crate::telemetry;
 
+/// The name of what stops everything that needs a connection: an outage, or a connection of several
+/// that was cut.
+const OUTAGE: &str = "connections";
+
+/// What a loop met.
+pub(crate) trait Cause: Display {
+    /// Whether it is the connection, and so likely to stop every other loop as well.
+    fn is_outage(&self) -> bool;
+}
+
+impl Cause for sqlx::Error {
+    fn is_outage(&self) -> bool {
+        lost_connection(self)
+    }
+}
+
+impl Cause for Error {
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Database(error) if lost_connection(error))
+    }
+}
+
 /// What is in trouble now, by name, and how many have that name: an outage is said once, however many
-/// transactions it stops.
+/// loops and transactions it stops.
 #[derive(Debug, Default)]
 pub(crate) struct Troubles(Mutex<HashMap<&'static str, usize>>);
 
@@ -17,7 +41,7 @@ impl Troubles {
         self.locked().is_empty()
     }
 
-    fn begin(&self, what: &'static str, error: &dyn Display) {
+    fn begin(&self, what: &'static str, error: &dyn Cause) {
         let count = {
             let mut all = self.locked();
             let count = all.entry(what).or_default();
@@ -55,6 +79,8 @@ impl Troubles {
 pub(crate) struct Backoff {
     what: &'static str,
     failures: u32,
+    /// What its latest try failed by.
+    trouble: Option<&'static str>,
     troubles: Arc<Troubles>,
 }
 
@@ -65,14 +91,16 @@ impl Backoff {
 
     /// Adds itself to `troubles` while its latest try failed.
     pub(crate) const fn counted(what: &'static str, troubles: Arc<Troubles>) -> Self {
-        Self { what, failures: 0, troubles }
+        Self { what, failures: 0, trouble: None, troubles }
     }
 
     /// Notes a failure and says how long to wait: from 50 ms up to 2 s, with jitter, so that
     /// workers do not come back in step.
-    pub(crate) fn failed(&mut self, error: &dyn Display) -> Duration {
-        if self.failures == 0 {
-            self.troubles.begin(self.what, error);
+    pub(crate) fn failed(&mut self, error: &dyn Cause) -> Duration {
+        if self.trouble.is_none() {
+            let what = if error.is_outage() { OUTAGE } else { self.what };
+            self.troubles.begin(what, error);
+            self.trouble = Some(what);
         }
         self.failures = self.failures.saturating_add(1);
         let nominal = 50_u64.saturating_mul(1 << self.failures.min(6)).min(2000);
@@ -80,8 +108,8 @@ impl Backoff {
     }
 
     pub(crate) fn succeeded(&mut self) {
-        if self.failures > 0 {
-            self.troubles.end(self.what);
+        if let Some(what) = self.trouble.take() {
+            self.troubles.end(what);
         }
         self.failures = 0;
     }
@@ -97,28 +125,42 @@ impl Drop for Backoff {
 mod tests {
     use super::*;
 
+    const DOWN: sqlx::Error = sqlx::Error::PoolTimedOut;
+
     #[test]
     fn pauses_grow_to_two_seconds_and_begin_anew_with_a_success() {
         let mut backoff = Backoff::new("it");
         let mut nominal = 100;
         for _ in 0..20 {
-            let pause = backoff.failed(&"down").as_millis();
+            let pause = backoff.failed(&DOWN).as_millis();
             assert!((nominal / 2..=nominal).contains(&pause), "{pause} of {nominal}");
             nominal = (2 * nominal).min(2000);
         }
         backoff.succeeded();
-        assert!(backoff.failed(&"down").as_millis() <= 100);
+        assert!(backoff.failed(&DOWN).as_millis() <= 100);
     }
 
     #[test]
-    fn trouble_lasts_until_the_last_of_a_name_is_out_of_it() {
+    fn an_outage_is_one_trouble_until_the_last_is_out_of_it_and_other_errors_are_of_their_own() {
         let troubles = Arc::new(Troubles::default());
-        let [mut one, mut two] = [(); 2].map(|()| Backoff::counted("it", Arc::clone(&troubles)));
-        one.failed(&"down");
-        two.failed(&"down");
+        let in_trouble = || {
+            let mut names: Vec<_> = troubles.locked().keys().copied().collect();
+            names.sort_unstable();
+            names
+        };
+        let [mut one, mut two, mut three] =
+            ["one", "two", "three"].map(|what| Backoff::counted(what, Arc::clone(&troubles)));
+        one.failed(&DOWN);
+        two.failed(&DOWN);
+        three.failed(&sqlx::Error::RowNotFound);
+        // What it meets while it is in one trouble is no other.
+        two.failed(&sqlx::Error::RowNotFound);
+        assert_eq!(in_trouble(), [OUTAGE, "three"]);
         one.succeeded();
-        assert!(!troubles.is_none());
+        assert_eq!(in_trouble(), [OUTAGE, "three"]);
         drop(two);
+        assert_eq!(in_trouble(), ["three"]);
+        three.succeeded();
         assert!(troubles.is_none());
     }
 }

@@ -16,7 +16,7 @@
 //! | `parked` | WARN | `work_id`, `callback`, `why`: given up; mend the cause and replay it |
 //! | `unknown_function` | WARN | `function`, `pool`, `items`, `why` |
 //! | `undeclared_pool` | WARN | `why`: a pool that is only named by a string |
-//! | `trouble` | WARN | `what`, `why`: a loop met an error, and goes on trying; once per outage |
+//! | `trouble` | WARN | `what`, `why`: a loop met an error, and goes on trying; once per outage, of which `what` is `connections` |
 //! | `trouble_over` | INFO | `what` |
 //! | `registered` | INFO | `functions`, `pools`: what a worker found at its start |
 //! | `pool_differs` | INFO | `pool`, `what`, `why`: the database rules over a value in code |
