@@ -112,7 +112,12 @@ async fn an_item_says_why_it_does_not_run_and_what_it_went_through() {
     assert!(retrying.text.contains("Next attempt") && retrying.text.contains("caused by: "));
     let running = browser.open(&format!("/work/{}", scene.running)).await;
     assert!(running.text.contains("process 4711") && running.text.contains("running for 2 min"));
+    // That it was claimed, and then that it failed.
+    let (before, after) = retrying.text.split_once("Attempt 2 claimed").unwrap();
+    assert!(before.contains("Attempt 1 failed") && !after.contains("Attempt 1 failed"));
     let failed = browser.open(&format!("/work/{}", scene.failed)).await;
+    let (before, after) = failed.text.split_once("Attempt 1 claimed").unwrap();
+    assert!(!before.contains("Attempt 1 failed") && after.contains("Attempt 1 failed"));
     assert!(failed.text.contains("parked") && failed.text.contains("Replay callback"));
 }
 

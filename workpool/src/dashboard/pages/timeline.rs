@@ -10,6 +10,9 @@ use crate::inspect::{Time, WorkDetail, WorkState};
 pub(super) fn timeline(work: &WorkDetail) -> Markup {
     let row = &work.row;
     let left_out = work.failures.first().map_or(0, |first| first.attempt().saturating_sub(1));
+    // The latest attempt may be among those that failed: after its claim then.
+    let earlier = work.failures.partition_point(|failure| failure.attempt() < row.attempts);
+    let (earlier, latest) = work.failures.split_at(earlier);
     html! {
         section id="timeline" {
             h2 { "Timeline" }
@@ -18,8 +21,9 @@ pub(super) fn timeline(work: &WorkDetail) -> Markup {
                 @if left_out > 0 {
                     li.calm { "Before attempt " (left_out + 1) " nothing is kept" }
                 }
-                @for failure in &work.failures { (failed(failure)) }
-                (latest(work))
+                @for failure in earlier { (failed(failure)) }
+                (claimed(work))
+                @for failure in latest { (failed(failure)) }
                 @if let (None, Some(run_at)) = (row.worker, row.run_at) {
                     li.calm { strong { "Next attempt" } " " (parts::exactly(run_at)) }
                 }
@@ -44,7 +48,7 @@ fn failed(failure: &Failure) -> Markup {
 }
 
 /// The attempt that runs, or the last one there was.
-fn latest(work: &WorkDetail) -> Markup {
+fn claimed(work: &WorkDetail) -> Markup {
     let row = &work.row;
     let Some(started) = row.started_at else { return html! {} };
     let running = row.state == WorkState::Running;
