@@ -200,6 +200,21 @@ async fn after_a_group_was_undone_its_pool_has_no_company_for_a_while() {
 }
 
 #[tokio::test]
+async fn a_member_that_takes_too_long_is_cut_off_and_runs_alone() {
+    // On a machine that is slow just then, there may be no company.
+    for _ in 0..10 {
+        let stage = Stage::new().await;
+        let ids = queue(&stage, &[("a", Then::Ends), ("slow", Then::Dawdles)]).await;
+        work_off(&stage, &ids).await;
+        assert_eq!(stage.notes().await[1..], ["a", "slow"]);
+        if stage.witness.count("slow") == 2 {
+            return;
+        }
+    }
+    panic!("it was never cut off");
+}
+
+#[tokio::test]
 async fn what_was_tried_before_has_no_company() {
     let stage = Stage::new().await;
     let names = many(20);
