@@ -131,8 +131,11 @@ impl Chrome {
     /// Nothing was complained about, and nothing was asked for elsewhere, since the last look.
     pub(crate) async fn was_quiet(&self, page: &str) {
         let mut complaints = self.page.get_log("browser").await.unwrap();
-        // A page that says what is wrong with its address is one.
-        complaints.retain(|one| !one.message.contains("responded with a status of 40"));
+        // The page itself may be one that says what is wrong with its address.
+        let itself = format!("{} - Failed to load", self.page.current_url().await.unwrap());
+        complaints.retain(|one| {
+            !one.message.starts_with(&itself) || !one.message.contains("with a status of 40")
+        });
         assert!(complaints.is_empty(), "{page}: {complaints:?}");
         for entry in self.page.get_log("performance").await.unwrap() {
             let message: Value = serde_json::from_str(&entry.message).unwrap();

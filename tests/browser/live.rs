@@ -88,6 +88,40 @@ async fn failed_work_is_tried_again_one_and_all_and_others_see_it_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_matches_a_filter_is_canceled_at_once_and_others_see_it_live() {
+    let stage = Stage::new().await;
+    let site = Site::with(&stage).await;
+    let add = async |name: &str| {
+        let work = quick::enqueue(stage.workpool(), 1).run_after(LATER).name(name);
+        work.await.unwrap().to_string()
+    };
+    let bad = [add("wrong address").await, add("wrong address").await];
+    let good = add("newsletter").await;
+    let chrome = Chrome::start(&site.origin).await;
+    let other = Chrome::start(&site.origin).await;
+    other.open("/jobs/work?pool=mail").await;
+    mark(&other).await;
+    for id in bad.iter().chain([&good]) {
+        other.until("it is scheduled", &state(id, "scheduled")).await;
+    }
+
+    chrome.open("/jobs/work?pool=mail&state=scheduled&name=wrong+address").await;
+    chrome.click("a[href*='/act/cancel-matching']").await;
+    confirm(&chrome).await;
+    chrome.shows("Canceled 2 items.").await;
+    for id in &bad {
+        other.until("it is gone from what waits", &is_gone(id)).await;
+    }
+    assert!(other.says::<bool>(&state(&good, "scheduled")).await, "the other is not");
+    is_marked(&other).await;
+    assert_eq!(stage.unfinished().await, 1);
+    other.was_quiet("list").await;
+    chrome.was_quiet("filter").await;
+    other.stop().await;
+    chrome.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_parked_callback_is_replayed_and_others_see_it_live() {
     let stage = Stage::new().await;
     let site = Site::with(&stage).await;
