@@ -7,6 +7,7 @@ mod functions;
 mod guarding;
 mod large;
 mod mounting;
+mod scraping;
 mod serving;
 mod showing;
 mod watching;

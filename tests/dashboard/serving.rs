@@ -33,7 +33,9 @@ async fn only_whoever_has_the_token_gets_in_and_it_leaves_the_address() {
     let (_, query) = url.split_once("/?").unwrap();
     let token = query.strip_prefix("token=").unwrap();
 
-    for target in ["/", "/work", "/?token=wrong", "/act/pause?pool=mail", "/nowhere", "/live.js"] {
+    for target in
+        ["/", "/work", "/?token=wrong", "/act/pause?pool=mail", "/nowhere", "/live.js", "/metrics"]
+    {
         let answer = ask(address, target, "").await;
         assert!(answer.starts_with("HTTP/1.1 401"), "{target}: {answer}");
         assert!(answer.contains("content-security-policy"), "{target}");
@@ -49,6 +51,7 @@ async fn only_whoever_has_the_token_gets_in_and_it_leaves_the_address() {
     assert!(ask(address, "/work", &cookie).await.starts_with("HTTP/1.1 200"));
     let bearer = format!("Authorization: Bearer {token}\r\n");
     assert!(ask(address, "/work", &bearer).await.starts_with("HTTP/1.1 200"));
+    assert!(ask(address, "/metrics", &bearer).await.starts_with("HTTP/1.1 200"));
     let other = "Cookie: workpool_token_1=0000\r\n";
     assert!(ask(address, "/work", other).await.starts_with("HTTP/1.1 401"));
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 const PAGE: &str = include_str!("../../workpool/src/metrics.rs");
 
-/// The kind and the sorted labels of each metric on it.
+/// The kind and the sorted labels of each metric on it that a process measures of itself.
 pub(crate) fn documented() -> BTreeMap<String, (String, Vec<String>)> {
-    let rows = PAGE.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    let (of_processes, _) = PAGE.split_once("# Of all processes").unwrap();
+    let rows = of_processes.lines().filter_map(|line| line.strip_prefix("//! | `"));
     let read = |row: &str| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let name = cells[0].trim_end_matches('`').to_owned();

@@ -36,8 +36,22 @@
 //! Backlog, oldest due item and parked callbacks are looked for once in a
 //! [report interval](crate::WorkerBuilder::report_interval), by one worker of all, beside its
 //! [`report`](crate::events): in all other processes they are 0, so take the maximum over processes,
-//! or the sum, but not the mean. What is due when no worker is there, nobody measures: watch
-//! `workpool_workers`.
+//! not the mean. What is due when no worker is there, no worker measures: watch `workpool_workers`,
+//! or let the dashboard be scraped.
+//!
+//! # Of all processes
+//!
+//! With the features `prometheus` and `dashboard`, the dashboard has the route `metrics` beside its pages, which reads the
+//! state of every pool from the database when it is scraped: `workpool_limit`, `workpool_paused`, `workpool_backlog`,
+//! `workpool_oldest_due_seconds` and `workpool_callbacks_parked` as above, though with bounds of its own (10,000 for one
+//! pool, fewer for each of many), and
+//!
+//! | metric | kind | labels | meaning |
+//! |---|---|---|---|
+//! | `workpool_pool_running` | gauge | `pool` | items of the pool that run, in all processes |
+//! | `workpool_pool_scheduled` | gauge | `pool` | items of the pool that wait for their time |
+//! | `workpool_pool_workers` | gauge | `pool` | live workers that serve the pool |
+//! | `workpool_pool_last_hour` | gauge | `outcome`, `pool` | attempts that ended in the last hour: `success`, `failed`, `canceled`, or `retrying` when another one follows |
 //!
 //! # Recorders
 //!

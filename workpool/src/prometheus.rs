@@ -19,6 +19,10 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use crate::error::{Error, Result};
 use crate::meter::{IN_ITEMS, IN_SECONDS};
 
+/// The type of what is rendered.
+#[cfg(feature = "http")]
+pub(crate) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Upper bounds of the buckets for times.
 const SECONDS: [f64; 17] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
@@ -72,7 +76,6 @@ impl Prometheus {
     /// pools and functions are on it, arguments and results are not.
     #[cfg(feature = "http")]
     pub fn router(&self) -> axum::Router {
-        const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
         let this = self.clone();
         let page = async move || ([(axum::http::header::CONTENT_TYPE, TEXT)], this.render());
         axum::Router::new().route("/metrics", axum::routing::get(page))
@@ -83,6 +86,15 @@ impl fmt::Debug for Prometheus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prometheus").finish_non_exhaustive()
     }
+}
+
+/// What is known of pools over all processes, by a recorder that is used for it and then dropped.
+#[cfg(feature = "dashboard")]
+pub(crate) fn of_pools(pools: &[crate::view::PoolOverview]) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    metrics::with_local_recorder(&recorder, || crate::meter::show(pools));
+    handle.render()
 }
 
 /// Without it what nobody scrapes would pile up.

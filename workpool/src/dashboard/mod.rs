@@ -23,6 +23,13 @@
 //!
 //! What it does not do: ask who somebody is. Whoever reaches the router may see everything, and may
 //! act unless it is [`read_only`](Dashboard::read_only).
+#![cfg_attr(
+    feature = "prometheus",
+    doc = "
+The route `metrics` beside the pages is for a scraper: the state of every pool over all processes, [as
+documented](crate::metrics#of-all-processes). It is behind whatever the pages are behind; the small server takes its
+token as `Authorization: Bearer` too."
+)]
 
 mod action;
 mod assets;
@@ -38,6 +45,8 @@ mod parts;
 mod posted;
 mod redact;
 mod refusal;
+#[cfg(feature = "prometheus")]
+mod scrape;
 mod serve;
 mod shell;
 mod site;
@@ -157,7 +166,10 @@ impl Dashboard {
             redaction: Redaction::new(self.show_unknown),
             feeds: Feeds::new(self.end),
         });
-        Router::new()
+        let router = Router::new();
+        #[cfg(feature = "prometheus")]
+        let router = router.route("/metrics", get(scrape::scrape));
+        router
             .route("/", get(by_query::<Overview>))
             .route("/pool", get(by_query::<Pool>))
             .route("/work", get(by_query::<List>))

@@ -16,6 +16,8 @@ mod off;
 mod on;
 #[cfg(feature = "metrics")]
 mod pool;
+#[cfg(all(feature = "prometheus", feature = "dashboard"))]
+mod shared;
 
 #[cfg(feature = "metrics")]
 pub(crate) use self::function::FunctionMeter;
@@ -27,6 +29,8 @@ pub(crate) use self::names::{IN_ITEMS, IN_SECONDS};
 pub(crate) use self::off::{FunctionMeter, Level, Meter, enqueued, failed, lease_lost};
 #[cfg(feature = "metrics")]
 pub(crate) use self::on::{Meter, Sample, enqueued, failed, lease_lost};
+#[cfg(all(feature = "prometheus", feature = "dashboard"))]
+pub(crate) use self::shared::show;
 
 /// Something of ours may have failed because of the database.
 pub(crate) fn refused(error: &Error) {

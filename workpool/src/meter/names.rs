@@ -10,11 +10,11 @@ pub(crate) const IN_SECONDS: [&str; 3] = [START_LAG, DURATION, CALLBACK_DURATION
 pub(crate) const IN_ITEMS: [&str; 1] = [CLAIM_ITEMS];
 
 macro_rules! metrics {
-    ($($kind:ident $name:ident = $text:literal, $unit:ident, $help:literal;)*) => {
+    ($describe:ident: $($kind:ident $name:ident = $text:literal, $unit:ident, $help:literal;)*) => {
         $(pub(super) const $name: &str = $text;)*
 
-        /// Tells the recorder of all of them.
-        pub(super) fn describe() {
+        /// Tells the recorder of all of these.
+        pub(super) fn $describe() {
             $(metrics! { @ $kind $text, Unit::$unit, $help })*
         }
     };
@@ -23,7 +23,7 @@ macro_rules! metrics {
     (@ histogram $($what:expr),*) => { ::metrics::describe_histogram!($($what),*); };
 }
 
-metrics! {
+metrics! { describe:
     counter ENQUEUED = "workpool_enqueued_total", Count,
         "Items that were written, also in transactions that were rolled back later.";
     counter STARTED = "workpool_started_total", Count,
@@ -72,4 +72,16 @@ metrics! {
         "Places for transactions of mutations and queries that are in use.";
     counter DATABASE_ERRORS = "workpool_database_errors_total", Count,
         "Operations of workpool that the database refused or did not answer, by class of SQLSTATE.";
+}
+
+#[cfg(all(feature = "prometheus", feature = "dashboard"))]
+metrics! { describe_pools:
+    gauge POOL_RUNNING = "workpool_pool_running", Count,
+        "Items of the pool that run, in all processes.";
+    gauge POOL_SCHEDULED = "workpool_pool_scheduled", Count,
+        "Items of the pool that wait for their time.";
+    gauge POOL_WORKERS = "workpool_pool_workers", Count,
+        "Live workers that serve the pool.";
+    gauge POOL_HOUR = "workpool_pool_last_hour", Count,
+        "Attempts that ended in the last hour, by outcome; retrying: another one follows.";
 }
