@@ -79,6 +79,29 @@ async fn frozen_again_and_again_under_load_it_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn a_frozen_process_that_reads_no_notifications_holds_back_vacuum_for_a_minute_at_most() {
+    const STUCK: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'workpool listener' AND wait_event = 'ClientWrite'";
+    // More than the sockets on the way can hold.
+    const FLOOD: &str = "SELECT pg_notify('workpool_workpool', repeat('x', 7000) || n)
+        FROM generate_series(1, 4000) n";
+    let world = Line::new().await.world;
+    let frozen = world.process().await;
+    frozen.freeze().await;
+    sqlx::query(FLOOD).execute(world.workpool().db()).await.unwrap();
+    eventually("the server waits for it", async || world.count(STUCK).await == 1).await;
+    within(Duration::from_mins(1), "the server ends its session", async || {
+        world.count(STUCK).await == 0
+    })
+    .await;
+    frozen.thaw().await;
+    let item = enqueue_one(world.workpool(), Kind::Once, How::Takes(1)).await;
+    world.quiet(Duration::from_secs(10)).await;
+    frozen.terminate().await;
+    assert_eq!(audit::check(&world, &[item]).await.succeeded, 1);
+}
+
+#[tokio::test]
 async fn a_worker_whose_row_somebody_deleted_registers_anew_and_what_it_ran_is_recovered() {
     let world = World::new().await;
     let process = world.process().await;

@@ -17,6 +17,11 @@ use crate::store::{SqlResult, Store};
 const QUIET: Duration = Duration::from_secs(10);
 /// How long an answer of the database may take.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The server is to end the session of a process that reads nothing any more: while it tries to
+/// deliver, it keeps what vacuum could clean up. Over a Unix socket it has no such limit.
+const LIMITS: &str = "SELECT set_config('tcp_user_timeout', '20s', false),
+    set_config('tcp_keepalives_idle', '15', false), set_config('tcp_keepalives_interval', '5', false),
+    set_config('tcp_keepalives_count', '3', false)";
 /// The payload of its own test.
 const PING: &str = "~";
 
@@ -88,8 +93,8 @@ async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListe
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     failpoint::reach(failpoint::LISTEN_SEND, &mut listener).await?;
-    let listening = timeout(ANSWER, listener.listen(store.channel()));
-    listening.await.map_err(|_| broken("no answer in time"))??;
+    in_time(sqlx::query(LIMITS).execute(&mut listener)).await?;
+    in_time(listener.listen(store.channel())).await?;
     failpoint::reach(failpoint::LISTEN_DONE, &mut listener).await?;
     Ok(listener)
 }
@@ -104,7 +109,11 @@ async fn ping(listener: &mut PgListener, store: &Store) -> SqlResult<()> {
         .bind(store.channel())
         .bind(PING)
         .execute(&mut *listener);
-    timeout(ANSWER, sent).await.map_err(|_| broken("no answer in time"))?.map(drop)
+    in_time(sent).await.map(drop)
+}
+
+async fn in_time<T>(answer: impl Future<Output = SqlResult<T>>) -> SqlResult<T> {
+    timeout(ANSWER, answer).await.map_err(|_| broken("no answer in time"))?
 }
 
 #[cfg(test)]
