@@ -13,9 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::timeline::Timeline;
 
 const PAUSE: Duration = Duration::from_millis(500);
-/// What a process has allocated by then is no leak; and growth is judged after so much more.
-const WARM: Duration = Duration::from_mins(1);
-const LONG: Duration = Duration::from_mins(1);
+/// Whoever lived for less is not judged for growing.
+const LONG: Duration = Duration::from_mins(2);
 
 /// What is allowed.
 #[derive(Debug, Clone, Copy)]
@@ -30,14 +29,8 @@ pub(crate) struct Allowed {
 pub(crate) struct Seen {
     pub(crate) breaches: Vec<String>,
     pub(crate) connections: i64,
-    memory: HashMap<u32, Memory>,
-}
-
-#[derive(Debug)]
-struct Memory {
-    since: Instant,
-    warm: Option<(Instant, u64)>,
-    last: u64,
+    /// By process: since when, and the resident pages at each look.
+    memory: HashMap<u32, (Instant, Vec<u64>)>,
 }
 
 /// Looks until it is stopped.
@@ -64,11 +57,14 @@ impl Monitor {
 }
 
 impl Seen {
-    /// The largest growth of a process that lived for long, in percent.
+    /// The largest growth of a process that lived for long, in percent: what it needed at most in the
+    /// second half of its life beyond what it needed in the first. Allocators keep what a burst of work
+    /// once took; a leak goes on.
     pub(crate) fn growth(&self) -> Option<u64> {
-        let grown = |memory: &Memory| {
-            let (_, warm) = memory.warm.filter(|(at, _)| at.elapsed() > LONG)?;
-            Some(memory.last.saturating_sub(warm) * 100 / warm.max(1))
+        let grown = |(since, pages): &(Instant, Vec<u64>)| {
+            let (first, second) = pages.split_at(pages.len() / 2);
+            let (first, second) = (first.iter().max()?, second.iter().max()?);
+            (since.elapsed() > LONG).then(|| second.saturating_sub(*first) * 100 / first)
         };
         self.memory.values().filter_map(grown).max()
     }
@@ -159,13 +155,8 @@ impl Looker {
 
     fn weigh(&mut self, pid: u32) {
         let Some(pages) = resident(pid) else { return };
-        let now = Instant::now();
-        let memory =
-            self.seen.memory.entry(pid).or_insert(Memory { since: now, warm: None, last: pages });
-        memory.last = pages;
-        if memory.warm.is_none() && now.duration_since(memory.since) >= WARM {
-            memory.warm = Some((now, pages));
-        }
+        let (_, all) = self.seen.memory.entry(pid).or_insert_with(|| (Instant::now(), Vec::new()));
+        all.push(pages);
     }
 }
 
