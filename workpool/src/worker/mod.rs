@@ -9,6 +9,7 @@ mod after;
 pub(crate) mod bench;
 mod callbacks;
 mod caution;
+mod claims;
 mod completer;
 mod connections;
 mod dispatcher;

@@ -9,7 +9,8 @@ use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use super::after;
-use super::dispatcher::{Asked, Dispatcher};
+use super::claims::Asked;
+use super::dispatcher::Dispatcher;
 use super::ends::{End, Way};
 use crate::store::{SqlResult, Turned, is_locked, is_refusal};
 
