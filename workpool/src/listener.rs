@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::backoff::Backoff;
 use crate::failpoint;
 use crate::hub::{Hint, Hub};
-use crate::store::{SqlResult, Store};
+use crate::store::{KEEPALIVES, SqlResult, Store, settle};
 
 /// Silence after which it tests whether the connection still delivers.
 const QUIET: Duration = Duration::from_secs(10);
@@ -19,9 +19,7 @@ const QUIET: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 /// The server is to end the session of a process that reads nothing any more: while it tries to
 /// deliver, it keeps what vacuum could clean up. Over a Unix socket it has no such limit.
-const LIMITS: &str = "SELECT set_config('tcp_user_timeout', '20s', false),
-    set_config('tcp_keepalives_idle', '15', false), set_config('tcp_keepalives_interval', '5', false),
-    set_config('tcp_keepalives_count', '3', false)";
+const DELIVERY: (&str, &str) = ("tcp_user_timeout", "20s");
 /// The payload of its own test.
 const PING: &str = "~";
 
@@ -93,7 +91,8 @@ async fn connect(options: &PgConnectOptions, store: &Store) -> SqlResult<PgListe
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     failpoint::reach(failpoint::LISTEN_SEND, &mut listener).await?;
-    in_time(sqlx::query(LIMITS).execute(&mut listener)).await?;
+    let chosen = [&KEEPALIVES[..], &[DELIVERY]].concat();
+    in_time(settle(&mut listener, &chosen)).await?;
     in_time(listener.listen(store.channel())).await?;
     failpoint::reach(failpoint::LISTEN_DONE, &mut listener).await?;
     Ok(listener)

@@ -64,7 +64,7 @@ pub(crate) use statements::for_database;
 pub(crate) use stats::Look;
 pub(crate) use stats::{Counters, PoolCounts};
 pub(crate) use steer::Act;
-pub(crate) use stock::{Chosen, Stock};
+pub(crate) use stock::{Chosen, KEEPALIVES, Stock, settle};
 pub(crate) use time::Timestamp;
 
 /// The error of a statement.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgExecutor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -22,6 +22,26 @@ const LIFETIME: Duration = Duration::from_mins(30);
 
 /// What a connection is told when it is opened: names and values of settings.
 pub(crate) type Chosen = Vec<(&'static str, String)>;
+
+/// By these the server notices within half a minute that nobody is at the other end.
+pub(crate) const KEEPALIVES: [(&str, &str); 3] = [
+    ("tcp_keepalives_idle", "15"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
+
+/// Tells a connection its settings, for as long as it lives.
+pub(crate) async fn settle(
+    conn: impl PgExecutor<'_>,
+    chosen: &[(&str, impl AsRef<str>)],
+) -> SqlResult<()> {
+    let (names, values): (Vec<_>, Vec<_>) =
+        chosen.iter().map(|(name, value)| (*name, value.as_ref())).unzip();
+    let set = sqlx::query(
+        "SELECT set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)",
+    );
+    set.persistent(false).bind(names).bind(values).execute(conn).await.map(drop)
+}
 
 /// A bounded number of connections. Cheap to clone.
 #[derive(Clone)]
@@ -68,13 +88,7 @@ impl Stock {
     async fn connect(&self) -> SqlResult<PgConnection> {
         let mut conn = PgConnection::connect_with(&self.0.options).await?;
         if !self.0.chosen.is_empty() {
-            let (names, values): (Vec<_>, Vec<_>) = self.0.chosen.iter().cloned().unzip();
-            sqlx::query("SELECT set_config(s.name, s.value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)")
-                .persistent(false)
-                .bind(names)
-                .bind(values)
-                .execute(&mut conn)
-                .await?;
+            settle(&mut conn, &self.0.chosen).await?;
         }
         Ok(conn)
     }

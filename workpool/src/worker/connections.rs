@@ -9,7 +9,7 @@ use sqlx::{SqlSafeStr, SqlStr};
 use super::permits::BESIDE;
 use super::settings::Settings;
 use crate::handle::Workpool;
-use crate::store::{BEGIN, BEGIN_READING, Chosen, Link, Stock, begin_with_settings};
+use crate::store::{BEGIN, BEGIN_READING, Chosen, KEEPALIVES, Link, Stock, begin_with_settings};
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,11 +126,10 @@ fn body_settings(settings: &Settings) -> Chosen {
 
 /// Whoever is frozen, cut off or gone inside a transaction must not hold its locks for long.
 fn common_settings(idle: Duration) -> Chosen {
-    vec![
+    let mut chosen = vec![
         ("idle_in_transaction_session_timeout", format!("{}ms", idle.as_millis())),
         ("default_transaction_isolation", "read committed".into()),
-        ("tcp_keepalives_idle", "15".into()),
-        ("tcp_keepalives_interval", "5".into()),
-        ("tcp_keepalives_count", "3".into()),
-    ]
+    ];
+    chosen.extend(KEEPALIVES.map(|(name, value)| (name, value.into())));
+    chosen
 }
