@@ -79,7 +79,7 @@ impl Troubles {
 pub(crate) struct Backoff {
     what: &'static str,
     failures: u32,
-    /// What its latest try failed by.
+    /// The name under which it is among those in trouble.
     trouble: Option<&'static str>,
     troubles: Arc<Troubles>,
 }

@@ -11,9 +11,10 @@ use crate::inspect::{Bucket, Time};
 /// The space that is drawn in; the style sheet stretches it.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 100.0;
-/// The width of a small one, and of each of its thirty bars.
-const SMALL: f64 = 120.0;
+/// The parts of a small one, and how wide the bar of each is.
+pub(super) const PARTS: u32 = 30;
 const BAR: f64 = 4.0;
+const SMALL: f64 = PARTS as f64 * BAR;
 
 /// One kind of bars in a stack.
 struct Series {

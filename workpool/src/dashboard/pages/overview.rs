@@ -36,7 +36,7 @@ impl View for Overview {
         let shown: Vec<_> = pools.iter().take(CHARTED).map(|pool| &*pool.name).collect();
         let (history, each, workers, audit) = try_join4(
             inspector.history(None, hour, 60),
-            inspector.histories(&shown, hour, 30),
+            inspector.histories(&shown, hour, chart::PARTS),
             inspector.workers(),
             async { if paused { inspector.audit(AUDIT).await } else { Ok(Vec::new()) } },
         )
