@@ -1,6 +1,5 @@
 //! A Chromium of its own, driven through a chromedriver of its own.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use thirtyfour::prelude::*;
 use thirtyfour::{ChromiumLikeCapabilities, LoggingPrefsLogLevel};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command as Program};
-use workpool_tests::{eventually, patiently};
+use workpool_tests::{Scratch, eventually, patiently};
 
 /// A browser, its driver, and where it may go.
 #[derive(Debug)]
@@ -21,33 +20,14 @@ pub(crate) struct Chrome {
     /// Killed when this goes; so are the lines that nobody reads.
     driver: Child,
     _lines: BufReader<ChildStdout>,
+    /// What both write, and neither takes away.
     _scratch: Scratch,
-}
-
-/// What both write beside, which neither takes away.
-#[derive(Debug)]
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("workpool-browser-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A browser that is on its way out may still write; then a little stays.
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }
 
 impl Chrome {
     /// Starts both. The only place where anything may be asked for is this origin.
     pub(crate) async fn start(origin: &str) -> Self {
-        let scratch = Scratch::new();
+        let scratch = Scratch::new("browser");
         let (driver, lines, port) = driver(&scratch).await;
         let mut wanted = DesiredCapabilities::chrome();
         for arg in [
@@ -164,7 +144,7 @@ async fn driver(scratch: &Scratch) -> (Child, BufReader<ChildStdout>, u16) {
     for _ in 0..TRIES {
         let mut driver = Program::new("chromedriver")
             .arg("--port=0")
-            .env("TMPDIR", &scratch.0)
+            .env("TMPDIR", scratch.path())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -1,35 +1,27 @@
 //! The dashboard as a server.
 
-use std::process::Stdio;
-
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
 use tokio::process::Command;
-use workpool_tests::{Stage, patiently};
+use workpool_tests::{Stage, get, patiently};
 
-use crate::program::{alone, run, workpool};
+use crate::program::{alone, dashboard, run, workpool};
 
 /// The first line of what a server answers.
-async fn answers(address: &str, target: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    patiently("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+async fn answers(address: &str, target: &str, headers: &str) -> String {
+    let answer = get(address, target, headers).await;
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
 async fn the_dashboard_is_served_to_whoever_has_the_printed_address() {
     let stage = Stage::new().await;
-    let mut command = alone(&["dashboard", "--listen", "127.0.0.1:0"]);
-    command.env("DATABASE_URL", stage.url()).stdout(Stdio::piped());
-    let mut server = Command::from(command).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = patiently("the address", lines.next_line()).await.unwrap().unwrap();
+    let (mut server, url) = dashboard(stage.url(), &[]).await;
     let (address, target) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    assert_eq!(answers(address, "/").await, "HTTP/1.1 401 Unauthorized");
-    assert_eq!(answers(address, &format!("/{target}")).await, "HTTP/1.1 303 See Other");
+    assert_eq!(answers(address, "/", "").await, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(answers(address, &format!("/{target}"), "").await, "HTTP/1.1 303 See Other");
+    // For Prometheus, by its token alone.
+    let bearer = format!("Authorization: Bearer {}\r\n", target.strip_prefix("?token=").unwrap());
+    assert_eq!(answers(address, "/metrics", "").await, "HTTP/1.1 401 Unauthorized");
+    assert_eq!(answers(address, "/metrics", &bearer).await, "HTTP/1.1 200 OK");
 
     let interrupt = ["-INT", &server.id().unwrap().to_string()];
     assert!(Command::new("kill").args(interrupt).status().await.unwrap().success());

@@ -6,18 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use workpool::dashboard::Dashboard;
-use workpool_tests::{Stage, patiently};
-
-/// What a request that is sent by hand is answered.
-async fn ask(address: SocketAddr, target: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    patiently("an answer", stream.read_to_end(&mut answer)).await.unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
-}
+use workpool_tests::{Stage, get, patiently};
 
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
@@ -36,24 +25,24 @@ async fn only_whoever_has_the_token_gets_in_and_it_leaves_the_address() {
     for target in
         ["/", "/work", "/?token=wrong", "/act/pause?pool=mail", "/nowhere", "/live.js", "/metrics"]
     {
-        let answer = ask(address, target, "").await;
+        let answer = get(address, target, "").await;
         assert!(answer.starts_with("HTTP/1.1 401"), "{target}: {answer}");
         assert!(answer.contains("content-security-policy"), "{target}");
     }
-    let entered = ask(address, &format!("/work?{query}"), "").await;
+    let entered = get(address, &format!("/work?{query}"), "").await;
     assert!(entered.starts_with("HTTP/1.1 303"), "{entered}");
     assert!(entered.contains("location: /work\r\n"), "{entered}");
     assert!(entered.contains("HttpOnly; SameSite=Strict"), "{entered}");
-    let elsewhere = ask(address, &format!("//evil.example/?{query}"), "").await;
+    let elsewhere = get(address, &format!("//evil.example/?{query}"), "").await;
     assert!(!elsewhere.contains("location: //"), "{elsewhere}");
 
     let cookie = format!("Cookie: workpool_token_{}={token}\r\n", address.port());
-    assert!(ask(address, "/work", &cookie).await.starts_with("HTTP/1.1 200"));
+    assert!(get(address, "/work", &cookie).await.starts_with("HTTP/1.1 200"));
     let bearer = format!("Authorization: Bearer {token}\r\n");
-    assert!(ask(address, "/work", &bearer).await.starts_with("HTTP/1.1 200"));
-    assert!(ask(address, "/metrics", &bearer).await.starts_with("HTTP/1.1 200"));
+    assert!(get(address, "/work", &bearer).await.starts_with("HTTP/1.1 200"));
+    assert!(get(address, "/metrics", &bearer).await.starts_with("HTTP/1.1 200"));
     let other = "Cookie: workpool_token_1=0000\r\n";
-    assert!(ask(address, "/work", other).await.starts_with("HTTP/1.1 401"));
+    assert!(get(address, "/work", other).await.starts_with("HTTP/1.1 401"));
 
     end.cancel();
     patiently("the server ends", running).await.unwrap().unwrap();

@@ -1,13 +1,8 @@
 //! The commands and the pages, with all their statements through the pooler.
 
-use std::process::Stdio;
-
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
-use tokio::process::Command;
 use workpool_tests::pooler::Mode;
-use workpool_tests::program::{alone, workpool};
-use workpool_tests::{Scene, patiently};
+use workpool_tests::program::{dashboard, workpool};
+use workpool_tests::{Scene, get};
 
 use crate::setting;
 
@@ -54,31 +49,16 @@ async fn every_command_answers_through_the_pooler() {
     }
 }
 
-/// Asks for an address as a browser would that has been let in.
-async fn get(address: &str, target: &str, cookie: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "GET {target} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    patiently("an answer", stream.read_to_string(&mut answer)).await.unwrap();
-    answer
-}
-
 #[tokio::test]
 async fn every_page_opens_through_the_pooler() {
     let (database, _pooler, url) = setting(Mode::Transaction, 5).await;
     let scene = Scene::set(database.workpool(), "mail").await;
-    let mut command = alone(&["dashboard", "--listen", "127.0.0.1:0", "--pooled"]);
-    command.env("DATABASE_URL", url).stdout(Stdio::piped());
-    let mut server = Command::from(command).kill_on_drop(true).spawn().unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let url = patiently("the address", lines.next_line()).await.unwrap().unwrap();
+    let (mut server, url) = dashboard(&url, &["--pooled"]).await;
     let (address, target) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let answer = get(address, &format!("/{target}"), "").await;
     let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
     let cookie = cookie.and_then(|line| line.split(';').next()).unwrap();
+    let cookie = format!("Cookie: {cookie}\r\n");
     let mut pages: Vec<String> = [
         "/",
         "/pool?name=mail",
@@ -97,7 +77,7 @@ async fn every_page_opens_through_the_pooler() {
     .into();
     pages.extend(scene.items().map(|id| format!("/work/{id}")));
     for page in pages.iter().chain(&pages) {
-        let answer = get(address, page, cookie).await;
+        let answer = get(address, page, &cookie).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{page}: {answer}");
     }
     server.kill().await.unwrap();

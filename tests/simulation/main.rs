@@ -2,7 +2,6 @@
 //! whose order is forced by locks and by a proxy.
 #![allow(missing_docs, reason = "tests are named by sentences")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "seeds, and where to look after a failure")]
 
 mod audit;
 mod deaths;

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use workpool::testing::TestDatabase;
 use workpool::{WorkerBuilder, Workpool};
-use workpool_tests::Process;
+use workpool_tests::{Process, Scratch};
 
 use crate::audit;
 use crate::functions::{Witness, gate_of};
@@ -50,7 +50,7 @@ impl World {
     /// On a database that the test made.
     pub(crate) async fn of(workpool: Workpool, url: String) -> Self {
         audit::install(workpool.db()).await;
-        Self { workpool, url, scratch: Scratch::new() }
+        Self { workpool, url, scratch: Scratch::kept_on_failure("simulation") }
     }
 
     pub(crate) const fn workpool(&self) -> &Workpool {
@@ -62,7 +62,7 @@ impl World {
     }
 
     fn witness_path(&self) -> PathBuf {
-        self.scratch.0.join("witness")
+        self.scratch.path().join("witness")
     }
 
     /// For workers in this process.
@@ -95,7 +95,7 @@ impl World {
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.scratch.0.join("workers.log"))
+            .open(self.scratch.path().join("workers.log"))
             .unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_worker-process"));
         command
@@ -142,28 +142,5 @@ impl World {
             self.count(LEFT).await == 0
         })
         .await;
-    }
-}
-
-/// A directory of one simulation: removed at its end, kept when the test fails.
-#[derive(Debug)]
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("workpool-simulation-{}", Uuid::now_v7()));
-        std::fs::create_dir(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            println!("kept for reading: {}", self.0.display());
-        } else {
-            // A process that is just dying may still write.
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
     }
 }

@@ -1,10 +1,11 @@
 //! What the tests share: a stage to play on, gates to hold handlers at, a witness of what they did,
 //! and waiting that ends. Time is nowhere used to synchronize.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![expect(clippy::print_stdout, reason = "seeds")]
+#![expect(clippy::print_stdout, reason = "seeds, and where to look after a failure")]
 
 mod events;
 mod gates;
+mod http;
 mod log;
 pub mod pooler;
 mod process;
@@ -12,6 +13,7 @@ pub mod program;
 mod proxy;
 mod random;
 mod scene;
+mod scratch;
 mod stage;
 mod waiting;
 mod wire;
@@ -19,11 +21,13 @@ mod witness;
 
 pub use events::{Event, Events};
 pub use gates::Gates;
+pub use http::get;
 pub use log::log_to_stderr;
 pub use process::Process;
 pub use proxy::{Fault, Loses, Proxy};
 pub use random::Random;
 pub use scene::{Scene, encoded};
+pub use scratch::Scratch;
 pub use stage::Stage;
 pub use waiting::{PATIENCE, eventually, patiently};
 pub use wire::{Weather, Wire};

@@ -1,7 +1,6 @@
 //! PgBouncer in front of a test's server: a connection through it meets another server process with
 //! each transaction. It ends with the test process, however that ends.
 
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -10,7 +9,7 @@ use tokio::sync::OnceCell;
 use workpool::testing::{Postgres, TestDatabase};
 use workpool::{Builder, Workpool};
 
-use crate::eventually;
+use crate::{Scratch, eventually};
 
 /// What it gives out to its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Pooler {
     port: u16,
-    directory: PathBuf,
+    _scratch: Scratch,
     supervisor: Child,
 }
 
@@ -43,13 +42,11 @@ impl Pooler {
     ///
     /// When it is not installed: then what it would show is not shown.
     pub async fn start(server: &PgConnectOptions, mode: Mode, servers: u32) -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("workpool-pooler-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir(&directory).unwrap();
+        let scratch = Scratch::new("pooler");
         let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
-        let ini = directory.join("pgbouncer.ini");
+        let ini = scratch.path().join("pgbouncer.ini");
         std::fs::write(&ini, configuration(server, mode, servers, port)).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", SUPERVISOR, "sh", "pgbouncer", "--quiet"]).arg(&ini);
@@ -59,14 +56,14 @@ impl Pooler {
         {
             command.args(["--user", "postgres"]);
         }
-        let log = std::fs::File::create(directory.join("log")).unwrap();
+        let log = std::fs::File::create(scratch.path().join("log")).unwrap();
         let supervisor = command
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
             .unwrap();
-        let pooler = Self { port, directory, supervisor };
+        let pooler = Self { port, supervisor, _scratch: scratch };
         let what = "PgBouncer answers: is the package `pgbouncer` installed?";
         eventually(what, async || pooler.answers().await).await;
         pooler
@@ -108,7 +105,6 @@ impl Drop for Pooler {
     fn drop(&mut self) {
         drop(self.supervisor.stdin.take());
         let _ = self.supervisor.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 

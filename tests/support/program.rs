@@ -5,6 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::patiently;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -79,6 +83,16 @@ pub fn run(mut command: Command) -> Run {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// The dashboard of a database, which ends with it; and the address that it prints.
+pub async fn dashboard(url: &str, options: &[&str]) -> (Child, String) {
+    let mut command = alone(&[&["dashboard", "--listen", "127.0.0.1:0"], options].concat());
+    command.env("DATABASE_URL", url).stdout(Stdio::piped());
+    let mut server = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let address = patiently("the address", lines.next_line()).await.unwrap().unwrap();
+    (server, address)
 }
 
 /// Runs it against a database.

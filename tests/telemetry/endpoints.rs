@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use axum::Router;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use workpool::Workpool;
 use workpool::prometheus::Prometheus;
 use workpool::testing::{Postgres, PostgresOptions, Stop};
-use workpool_tests::{Gates, Stage, eventually, patiently, setup};
+use workpool_tests::{Gates, Stage, eventually, setup};
 
 use crate::functions::{flaky, quiet};
 use crate::page::documented;
@@ -25,16 +24,7 @@ async fn serve(router: Router) -> String {
 
 /// The status and the body of an answer.
 async fn get(address: &str, path: &str) -> (u16, String) {
-    let asked = async {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    };
-    let answer = patiently("there is an answer", asked).await;
+    let answer = workpool_tests::get(address, path, "").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, body.to_owned())
