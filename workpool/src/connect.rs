@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, PgPool};
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::registry::Registry;
-use crate::store::{PoolRow, Store};
+use crate::store::{PoolRow, Store, is_of_another_session};
 use crate::telemetry;
 
 /// How a [`Workpool`] is to be set up.
@@ -183,7 +183,14 @@ impl Builder {
                     }
                     Ok(store.seed_pools(conn, &pools).await?)
                 };
-                point_out_differences(&workpool.run(seeded).await?, &registry);
+                let rows = workpool.run(seeded).await.map_err(|error| match error {
+                    // Between other clients it can go unseen at first.
+                    Error::Database(error) if !self.pooled && is_of_another_session(&error) => {
+                        Error::TransactionPooler
+                    }
+                    error => error,
+                })?;
+                point_out_differences(&rows, &registry);
                 Ok(())
             }
         };

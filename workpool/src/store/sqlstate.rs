@@ -26,6 +26,12 @@ pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether a prepared statement was not there, or was there already: another session has answered,
+/// which only a pooler makes happen.
+pub(crate) fn is_of_another_session(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| matches!(&*code, "26000" | "42P05"))
+}
+
 /// Whether a statement gave up waiting for a lock. It took no effect.
 pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "55P03")
