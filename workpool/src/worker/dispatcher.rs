@@ -110,7 +110,7 @@ impl Dispatcher {
     }
 
     /// Takes in everything that has happened.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.take_in(event);
         }
@@ -168,6 +168,7 @@ impl Dispatcher {
 
     /// One round trip or two. False: there is nothing to do now.
     async fn step(&mut self) -> SqlResult<bool> {
+        self.let_others_end().await;
         if !self.shared.lease.is_valid() {
             self.give_ends_back(Way::Back);
             return Ok(false);

@@ -12,9 +12,26 @@ use super::after;
 use super::claims::Asked;
 use super::dispatcher::Dispatcher;
 use super::ends::{End, Way};
+use super::pools::PoolState;
 use crate::store::{SqlResult, Turned, is_locked, is_refusal};
 
+/// What was started together often ends together. So often in a row the others are let on before a
+/// statement is sent for those that have ended; when nothing comes of that, they take longer.
+const YIELDS: u32 = 16;
+
 impl Dispatcher {
+    /// Lets what still runs in the pools of ends that wait here end too.
+    pub(super) async fn let_others_end(&mut self) {
+        let (mut known, mut left) = (self.owed.len(), YIELDS);
+        let running = |pool: &PoolState| pool.ended > 0 && pool.ended < pool.running;
+        while left > 0 && self.pools.values().any(running) {
+            tokio::task::yield_now().await;
+            self.drain();
+            left = if self.owed.len() > known { YIELDS } else { left - 1 };
+            known = self.owed.len();
+        }
+    }
+
     /// False: there is nothing to write.
     pub(super) async fn turn(&mut self) -> SqlResult<bool> {
         let Some(fence) = self.owed.first().map(|end| end.fence) else { return Ok(false) };
