@@ -16,8 +16,10 @@ use crate::store::Store;
 /// Something may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Hint {
-    /// Work was added to a pool, or room was made in it.
+    /// Work was added to a pool here.
     Work(Arc<str>),
+    /// Work was added to a pool, or room was made in it: all who listen hear that.
+    Announced(Arc<str>),
     /// Work of a pool has moved on, which somebody watches.
     Change(Arc<str>),
     /// Running work was canceled, or a callback is due.
@@ -30,7 +32,7 @@ impl Hint {
     /// Reads the payload of a notification; what makes no sense means anything.
     pub(crate) fn parse(payload: &str) -> Self {
         match (payload.get(..1), payload.get(1..)) {
-            (Some("+"), Some(pool)) => Self::Work(pool.into()),
+            (Some("+"), Some(pool)) => Self::Announced(pool.into()),
             (Some("="), Some(pool)) if !pool.is_empty() => Self::Change(pool.into()),
             (Some("!"), _) => Self::Signal,
             _ => Self::Any,
@@ -136,7 +138,7 @@ mod tests {
 
     #[test]
     fn payloads_are_hints_and_garbage_means_anything() {
-        assert_eq!(Hint::parse("+email"), Hint::Work("email".into()));
+        assert_eq!(Hint::parse("+email"), Hint::Announced("email".into()));
         assert_eq!(Hint::parse("=email"), Hint::Change("email".into()));
         assert_eq!(Hint::parse("!"), Hint::Signal);
         for garbage in ["", "=", "~", "ü", "anything"] {

@@ -37,6 +37,8 @@ pub(crate) struct PoolSync {
     pub(crate) watched: bool,
     pub(crate) wanted_by_others: i64,
     pub(crate) other_claimants: i64,
+    /// Who serves it beside this one.
+    pub(crate) others: i64,
 }
 
 impl Store {

@@ -144,8 +144,9 @@ impl Dispatcher {
 
     fn take_hint(&mut self, hint: &Hint) {
         match hint {
-            Hint::Work(name) => match self.pools.get_mut(name) {
-                Some(pool) => pool.wake(),
+            Hint::Work(name) | Hint::Announced(name) => match self.pools.get_mut(name) {
+                Some(pool) if matches!(hint, Hint::Work(_)) => pool.wake(),
+                Some(pool) => pool.hear(),
                 // A pool that was just created.
                 None if self.shared.settings.serves(name) => self.shared.sync_now.notify_one(),
                 None => {}

@@ -12,6 +12,7 @@ mod caution;
 mod claims;
 mod completer;
 mod connections;
+mod crowd;
 mod dispatcher;
 mod ends;
 mod executor;

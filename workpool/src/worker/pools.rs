@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::crowd::Crowd;
 use crate::store::{Ask, Due, Grant, PoolSync, Timestamp};
 
 /// The most items of one claim.
@@ -58,6 +59,7 @@ pub(crate) struct PoolState {
     yielded_until: Option<Instant>,
     /// When the next item is due, or is worth a look.
     due_at: Option<Instant>,
+    crowd: Crowd,
     /// Where the claim begins to look, and until when it may.
     since: (Timestamp, Instant),
     /// Whether the database has been told that we sleep.
@@ -88,6 +90,7 @@ impl PoolState {
             denied_until: None,
             yielded_until: None,
             due_at: None,
+            crowd: Crowd::default(),
             since: (Timestamp::EPOCH, Instant::now()),
             asleep: true,
             successes: VecDeque::new(),
@@ -106,6 +109,14 @@ impl PoolState {
         self.look |= !self.hot;
     }
 
+    /// The same from the database, which all workers of the pool hear.
+    pub(crate) fn hear(&mut self) {
+        // Who waits for a slot may be the one for whom there is room now.
+        if self.waiting || self.crowd.goes_first() {
+            self.wake();
+        }
+    }
+
     /// Items have ended; the first that is tried again is due at `again`.
     pub(crate) fn freed(&mut self, items: i64, again: Option<Instant>) {
         self.running -= items;
@@ -121,6 +132,7 @@ impl PoolState {
         self.paused = row.paused;
         self.frozen = row.frozen;
         self.granted = row.granted.unwrap_or(0);
+        self.crowd.counted(row.others);
         if changed {
             self.denied_until = None;
             self.look = true;
@@ -295,6 +307,7 @@ impl PoolState {
     /// Takes in what is due. True: there is something to do.
     pub(crate) fn peeked(&mut self, due: Option<&Due>, now: Instant) -> bool {
         self.look = false;
+        self.crowd.looked();
         self.due = due.map_or(0, |due| due.items);
         let wait = due.map(|due| due.wait);
         self.hot = wait == Some(Duration::ZERO);
@@ -315,23 +328,26 @@ impl PoolState {
         if self.paused {
             return None;
         }
-        if self.usable() > 0 {
-            return if self.hot { Some(now) } else { self.due_at };
-        }
-        if !self.is_short() {
-            return None;
-        }
-        if self.hot {
+        let own = if self.usable() > 0 {
+            if self.hot { Some(now) } else { self.due_at }
+        } else if !self.is_short() {
+            None
+        } else if self.hot {
             let waits = [self.denied_until, self.yielded_until];
-            return Some(waits.into_iter().flatten().max().unwrap_or(now));
-        }
-        self.due_at
+            Some(waits.into_iter().flatten().max().unwrap_or(now))
+        } else {
+            self.due_at
+        };
+        own.into_iter().chain(self.crowd.look_at()).min()
     }
 
     /// Whether somebody ought to look what is due: also when a scheduled item has become so that
     /// there is no free slot for.
     pub(crate) fn wants_look(&self, now: Instant) -> bool {
-        self.look || (self.is_short() && !self.hot && self.due_at.is_some_and(|at| now >= at))
+        let over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
+        self.look
+            || over(self.crowd.look_at())
+            || (self.is_short() && !self.hot && over(self.due_at))
     }
 
     /// Whether work that is enqueued now would be started at once.
@@ -355,6 +371,7 @@ mod tests {
             watched: false,
             wanted_by_others: 0,
             other_claimants: 1,
+            others: 1,
         }
     }
 
