@@ -161,6 +161,12 @@ impl Lane {
         id.uuid()
     }
 
+    /// Enqueues a mutation that may share a transaction: it has no callback.
+    pub(crate) async fn enqueue_plainly(&self) -> Uuid {
+        let task = Task { how: How::Takes(0), fails: 0 };
+        book::enqueue(&self.workpool, task).await.unwrap().uuid()
+    }
+
     pub(crate) async fn enqueue_as(&self, id: WorkId<u32>, kind: Kind, task: Task) {
         let (to, context) = (&self.workpool, id.to_string());
         let enqueued = match kind {

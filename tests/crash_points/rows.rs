@@ -56,6 +56,10 @@ pub(crate) enum Stage {
     Sharing,
     /// It was canceled before, and its callback waits.
     Canceled,
+    /// It is one of many mutations that are due at once, some of which share a transaction.
+    Grouped,
+    /// It is one of several that were canceled before, whose callbacks share a transaction.
+    Told,
     /// Its worker has died, and the process under test recovers it.
     Inherited,
     /// It has ended, and the worker shuts down.
@@ -106,10 +110,19 @@ impl Row {
         self.point.ends_with("-done") || self.point.ends_with("-committed")
     }
 
+    /// Whether it lies between the server's answer to the COMMIT of a body and the worker.
+    pub(crate) fn is_answer_to_commit(&self) -> bool {
+        let of = ["mutation-", "group-", "callback-", "callbacks-"];
+        self.point.ends_with("-committed") && of.iter().any(|of| self.point.starts_with(of))
+    }
+
     /// Whether it is in a task that runs one item or one callback: a panic there ends no life.
     pub(crate) fn is_of_one_item(&self) -> bool {
-        let callback = self.point.starts_with("callback-") && self.stage != Stage::Canceled;
-        callback || self.point == "enter" || self.point.starts_with("mutation-")
+        match self.stage {
+            Stage::Grouped | Stage::Told => true,
+            Stage::Canceled => false,
+            _ => ["callback-", "enter", "mutation-"].iter().any(|of| self.point.starts_with(of)),
+        }
     }
 
     /// Whether the kind of function cannot matter, because no item is there yet, or any more.
@@ -120,6 +133,7 @@ impl Row {
                 | Stage::Registers
                 | Stage::Listens
                 | Stage::Leaving
+                | Stage::Told
         )
     }
 
@@ -168,7 +182,7 @@ fn calls() -> Vec<Row> {
 /// What a worker does with the item.
 fn worker() -> Vec<Row> {
     use Left::{All, Claimed, Nothing, Running};
-    use Stage::{Canceled, Ends, Flow, Grace, Refused, Retried, Unanswered};
+    use Stage::{Canceled, Ends, Flow, Grace, Grouped, Refused, Retried, Told, Unanswered};
     vec![
         Row::new("take-begun", Flow, Nothing).locks(),
         Row::new("take-written", Flow, Nothing).locks(),
@@ -189,12 +203,20 @@ fn worker() -> Vec<Row> {
         Row::new("mutation-ran", Flow, Running),
         Row::new("mutation-ended", Flow, Running).locks(),
         Row::new("mutation-committed", Flow, All),
+        Row::new("group-begun", Grouped, Running).locks(),
+        Row::new("group-ran", Grouped, Running).locks(),
+        Row::new("group-ended", Grouped, Running).locks(),
+        Row::new("group-committed", Grouped, All),
         Row::new("callback-claim-send", Canceled, All),
         Row::new("callback-claim-done", Canceled, All),
         Row::new("callback-begun", Flow, All),
         Row::new("callback-ran", Flow, All),
         Row::new("callback-ended", Flow, All).locks(),
         Row::new("callback-committed", Flow, All),
+        Row::new("callbacks-begun", Told, All),
+        Row::new("callbacks-ran", Told, All),
+        Row::new("callbacks-ended", Told, All).locks(),
+        Row::new("callbacks-committed", Told, All),
         Row::new("callback-retry-send", Refused, All),
         Row::new("callback-retry-done", Refused, All),
     ]

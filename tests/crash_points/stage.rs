@@ -15,7 +15,8 @@ use workpool_tests::Process;
 /// What is on the stage once the failpoint has been hit.
 struct Scene {
     victim: Process,
-    item: Uuid,
+    /// The first is the item of the case.
+    items: Vec<Uuid>,
     /// A second worker, if there was one before.
     other: Option<Process>,
     /// Workers that are dead, or will be if the fault ends their life.
@@ -23,14 +24,14 @@ struct Scene {
 }
 
 impl Scene {
-    const fn new(victim: Process, item: Uuid) -> Self {
-        Self { victim, item, other: None, dead: Vec::new() }
+    fn new(victim: Process, item: Uuid) -> Self {
+        Self { victim, items: vec![item], other: None, dead: Vec::new() }
     }
 }
 
 /// Plays a case, and checks what came of it.
 pub(crate) async fn play(lane: &Lane, case: &Case) {
-    let Scene { mut victim, item, other, mut dead } = set(lane, case).await;
+    let Scene { mut victim, items, other, mut dead } = set(lane, case).await;
     lane.hit(case).await;
     let bystander = lane.enqueue(Kind::Book, How::Takes(0), 0).await;
     let (ends, frozen) = (case.ends(), case.fault == Fault::Stop);
@@ -72,7 +73,14 @@ pub(crate) async fn play(lane: &Lane, case: &Case) {
     if let Some(other) = other {
         other.terminate().await;
     }
-    verdict::check(lane, item, case).await;
+    match case.row.stage {
+        Stage::Grouped => verdict::check_group(lane, &items, case).await,
+        _ => {
+            for item in items {
+                verdict::check(lane, item, case).await;
+            }
+        }
+    }
     verdict::check_bystander(lane, bystander).await;
     verdict::check_lane(lane).await;
 }
@@ -113,10 +121,14 @@ async fn set(lane: &Lane, case: &Case) -> Scene {
             Scene::new(victim, item)
         }
         Stage::Sharing => share(lane, case).await,
-        Stage::Canceled => {
-            let item = lane.enqueue(kind, How::Takes(0), 0).await;
-            lane.workpool.cancel(WorkId::<u32>::from_uuid(item)).await.unwrap();
-            Scene::new(lane.victim(case, &[], false), item)
+        Stage::Grouped => group(lane, case).await,
+        Stage::Canceled | Stage::Told => {
+            let mut items = Vec::new();
+            for _ in 0..if case.row.stage == Stage::Told { 3 } else { 1 } {
+                items.push(canceled(lane, kind).await);
+            }
+            let victim = lane.victim(case, &[], false);
+            Scene { victim, items, other: None, dead: Vec::new() }
         }
         Stage::Inherited => {
             let first = lane.worker(&[]).await;
@@ -137,7 +149,7 @@ async fn set(lane: &Lane, case: &Case) -> Scene {
             Scene::new(victim, item)
         }
     };
-    if matches!(case.row.stage, Stage::Canceled | Stage::Inherited) {
+    if matches!(case.row.stage, Stage::Canceled | Stage::Told | Stage::Inherited) {
         scene.dead.push(lane.life_of(&scene.victim).await);
     }
     scene
@@ -170,5 +182,27 @@ async fn share(lane: &Lane, case: &Case) -> Scene {
     for _ in 0..2 {
         lane.enqueue(wants, How::Takes(0), 0).await;
     }
-    Scene { victim, item, other: Some(other), dead: vec![life] }
+    Scene { other: Some(other), dead: vec![life], ..Scene::new(victim, item) }
+}
+
+/// More is due than there are slots, so that some of them take others along.
+async fn group(lane: &Lane, case: &Case) -> Scene {
+    const MANY: usize = 30;
+    lane.workpool.pool("mixed").set_max_parallelism(1).await.unwrap();
+    lane.run("UPDATE workpool.pools SET paused = true").await;
+    let mut items = Vec::new();
+    for _ in 0..MANY {
+        items.push(lane.enqueue_plainly().await);
+    }
+    let victim = ready(lane, case, &[], false).await;
+    let life = lane.life_of(&victim).await;
+    lane.run("UPDATE workpool.pools SET paused = false").await;
+    Scene { victim, items, other: None, dead: vec![life] }
+}
+
+/// An item that was canceled, and has a callback.
+async fn canceled(lane: &Lane, kind: Kind) -> Uuid {
+    let item = lane.enqueue(kind, How::Takes(0), 0).await;
+    lane.workpool.cancel(WorkId::<u32>::from_uuid(item)).await.unwrap();
+    item
 }

@@ -40,6 +40,8 @@ pub(crate) fn not_applicable(row: &Row, fault: Fault, kind: Kind) -> Option<&'st
     let of_point = row.point.split('-').next().unwrap_or_default();
     if of_point == "mutation" && kind != Kind::Book {
         Some("only a mutation has such a transaction")
+    } else if of_point == "group" && kind != Kind::Book {
+        Some("only mutations share a transaction")
     } else if of_point == "retry" && kind != Kind::Again {
         Some("only an action with retries is tried again")
     } else if of_point == "release" && kind != Kind::Book {
@@ -52,9 +54,7 @@ pub(crate) fn not_applicable(row: &Row, fault: Fault, kind: Kind) -> Option<&'st
         Some("there is no connection")
     } else if row.is_blind() && kind != Kind::Once {
         Some("no item is in hand, so one kind stands for all")
-    } else if ["mutation-committed", "callback-committed"].contains(&row.point)
-        && fault == Fault::Terminated
-    {
+    } else if fault == Fault::Terminated && row.is_answer_to_commit() {
         Some("the same as cut: only the answer to COMMIT can be lost there")
     } else {
         None
@@ -110,6 +110,8 @@ impl Case {
             Stage::InHand => self.is_cut_off() && self.is_deadly(),
             // The life goes on claiming until it is noticed that nobody writes its ends.
             Stage::Retried => panics && self.row.left == Left::All,
+            // Its own row is not locked before its end is written.
+            Stage::Grouped => self.fault == Fault::Stop && self.row.point != "group-ended",
             _ => false,
         };
         i32::from(raced)
@@ -132,7 +134,7 @@ impl Case {
             }
             Stage::Retried => success(2, 2),
             Stage::Inherited => died(self.kind),
-            Stage::Canceled => CANCELED,
+            Stage::Canceled | Stage::Told => CANCELED,
             _ => success(1, 1),
         }
     }

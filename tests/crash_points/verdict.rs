@@ -69,6 +69,28 @@ pub(crate) async fn check(lane: &Lane, item: Uuid, case: &Case) {
     }
 }
 
+/// Of many that are alike one is the item of the case, which the table is about; the others succeed
+/// at their first attempt.
+pub(crate) async fn check_group(lane: &Lane, items: &[Uuid], case: &Case) {
+    let (db, expected) = (lane.workpool.db(), case.expected());
+    let (mut attempts, mut unlike) = (0, Vec::new());
+    for item in items {
+        let found = finished(db, *item).await;
+        let ends = rows(db, "SELECT count(*) FROM audit_ends WHERE work = $1", *item).await;
+        let booked = rows(db, "SELECT count(*) FROM ledger WHERE work = $1", *item).await;
+        let effects = i64::from(end(&found) == End::Success);
+        assert_eq!((ends, booked), (1, effects), "its ends and effects: {found:?}");
+        attempts += found.attempts - 1;
+        if end(&found) != End::Success {
+            unlike.push(end(&found));
+        }
+    }
+    let failed = (expected.end != End::Success).then_some(expected.end);
+    assert_eq!(unlike, Vec::from_iter(failed), "who did not succeed");
+    let more = attempts - (expected.attempts - 1);
+    assert!((0..=case.spare()).contains(&more), "{attempts} further attempts: {expected:?}");
+}
+
 /// An item that came after the fault succeeds, whatever happened before.
 pub(crate) async fn check_bystander(lane: &Lane, item: Uuid) {
     let found = once(lane, item).await;

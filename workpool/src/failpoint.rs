@@ -85,6 +85,11 @@ points! {
     MUTATION_RAN = "mutation-ran";
     MUTATION_ENDED = "mutation-ended";
     MUTATION_COMMITTED = "mutation-committed";
+    /// The same transaction when others share it; begun: they are locked, and none has run.
+    GROUP_BEGUN = "group-begun";
+    GROUP_RAN = "group-ran";
+    GROUP_ENDED = "group-ended";
+    GROUP_COMMITTED = "group-committed";
     /// A claim of callbacks.
     CALLBACK_CLAIM_SEND = "callback-claim-send";
     CALLBACK_CLAIM_DONE = "callback-claim-done";
@@ -93,6 +98,11 @@ points! {
     CALLBACK_RAN = "callback-ran";
     CALLBACK_ENDED = "callback-ended";
     CALLBACK_COMMITTED = "callback-committed";
+    /// That of several callbacks; begun: the first has run.
+    CALLBACKS_BEGUN = "callbacks-begun";
+    CALLBACKS_RAN = "callbacks-ran";
+    CALLBACKS_ENDED = "callbacks-ended";
+    CALLBACKS_COMMITTED = "callbacks-committed";
     /// A failed callback is put back.
     CALLBACK_RETRY_SEND = "callback-retry-send";
     CALLBACK_RETRY_DONE = "callback-retry-done";

@@ -19,6 +19,7 @@ use super::job::Job;
 use super::shared::Shared;
 use super::transaction::{Broken, Tried, lost, refused};
 use crate::context::MutationCtx;
+use crate::failpoint::reach;
 use crate::registry::Handler;
 use crate::store::{After, Link, Member, RawCallback, SqlResult, is_broken, lost_connection};
 
@@ -51,6 +52,10 @@ pub(crate) struct Group {
 }
 
 impl Group {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.callbacks.is_empty()
+    }
+
     /// The first and the others, as they are ended.
     pub(crate) fn members<'a>(&'a self, first: &'a Item, result: &'a str) -> Vec<Member<'a>> {
         let others = self.items.iter().map(|(item, result)| (item, &**result));
@@ -86,10 +91,10 @@ pub(crate) async fn gather(
     let members = Members { shared, link, conn, until, of: job.of(), stride, kept: 0, run: 0 };
     match (job, others) {
         (Job::Mutation(first, _), Others::Waiting) if room > 1 && may_lead(shared, first) => {
-            members.items(first, room - 1).await
+            members.items(job, first, room - 1).await
         }
         (Job::Callback(..), Others::Callbacks(others)) if room > 1 => {
-            members.callbacks(others.get(..room - 1).unwrap_or(others)).await
+            members.callbacks(job, others.get(..room - 1).unwrap_or(others)).await
         }
         _ => Ok(Group::default()),
     }
@@ -124,7 +129,7 @@ struct Members<'c> {
 }
 
 impl Members<'_> {
-    async fn items(mut self, first: &Item, most: usize) -> Result<Group, Broken> {
+    async fn items(mut self, job: Job<'_>, first: &Item, most: usize) -> Result<Group, Broken> {
         let (shared, mut items) = (self.shared, Vec::new());
         let after = After {
             first: &first.row,
@@ -135,6 +140,9 @@ impl Members<'_> {
         let join = shared.store().join(self.conn, shared.worker, &after);
         let joined = self.link.in_time(join).await;
         let Some(joined) = begun(joined).map_err(refused)? else { return Ok(Group::default()) };
+        if !joined.is_empty() {
+            reach(job.points_of_several().begun, &mut *self.conn).await.map_err(refused)?;
+        }
         for row in joined {
             let Some(Handler::Mutation(run)) = shared.handler(&row.function) else { break };
             let meter = shared.meter.function(&first.pool, &row.function);
@@ -147,10 +155,11 @@ impl Members<'_> {
         Ok(Group { items, ..Group::default() })
     }
 
-    async fn callbacks(mut self, others: &[RawCallback]) -> Result<Group, Broken> {
+    async fn callbacks(mut self, job: Job<'_>, others: &[RawCallback]) -> Result<Group, Broken> {
         let shared = self.shared;
         let begin = self.link.in_time(shared.store().begin_member(self.conn)).await;
         let Some(()) = begun(begin).map_err(refused)? else { return Ok(Group::default()) };
+        reach(job.points_of_several().begun, &mut *self.conn).await.map_err(refused)?;
         for callback in others {
             let handler = shared.handler(&callback.callback);
             let Some(Handler::OnComplete(run)) = handler else { break };

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::callbacks;
 use super::ends::Verdict;
 use super::executor::Item;
+use super::group::Group;
 use super::permits::Permit;
 use super::shared::Shared;
 use super::transaction::Done;
@@ -106,7 +107,8 @@ impl Job<'_> {
         tx: &mut PgConnection,
         done: &Done,
     ) -> SqlResult<Option<Vec<RawCallback>>> {
-        failpoint::reach(self.points().ran, &mut *tx).await?;
+        let points = self.points_in(&done.group);
+        failpoint::reach(points.ran, &mut *tx).await?;
         let ended = match self {
             Self::Mutation(item, _) if item.ends_plainly() => {
                 let all = plain_end(shared, tx, item, done).await;
@@ -117,8 +119,31 @@ impl Job<'_> {
                 callback_end(shared, tx, callback, done).await?.then(Vec::new)
             }
         };
-        failpoint::reach(self.points().ended, tx).await?;
+        failpoint::reach(points.ended, tx).await?;
         Ok(ended)
+    }
+
+    /// The failpoints of its transaction, with those that share it.
+    pub(crate) const fn points_in(&self, group: &Group) -> Points {
+        if group.is_empty() { self.points() } else { self.points_of_several() }
+    }
+
+    /// The failpoints of a transaction that others share.
+    pub(crate) const fn points_of_several(&self) -> Points {
+        match self {
+            Self::Mutation(..) => Points {
+                begun: failpoint::GROUP_BEGUN,
+                ran: failpoint::GROUP_RAN,
+                ended: failpoint::GROUP_ENDED,
+                committed: failpoint::GROUP_COMMITTED,
+            },
+            Self::Callback(..) => Points {
+                begun: failpoint::CALLBACKS_BEGUN,
+                ran: failpoint::CALLBACKS_RAN,
+                ended: failpoint::CALLBACKS_ENDED,
+                committed: failpoint::CALLBACKS_COMMITTED,
+            },
+        }
     }
 
     /// The failpoints of its transaction.

@@ -268,7 +268,7 @@ async fn commit(
         Err(error) => return Ok(refused(error)),
     }
     let committed = link.in_time(tx.commit()).await;
-    match failpoint::answer(job.points().committed, committed).await {
+    match failpoint::answer(job.points_in(&done.group).committed, committed).await {
         Ok(()) => Ok(Tried::Committed(done)),
         Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, done }),
         Err(error) => Ok(refused(error)),
