@@ -144,15 +144,19 @@ impl Dispatcher {
 
     fn take_hint(&mut self, hint: &Hint) {
         match hint {
-            Hint::Work(name) | Hint::Announced(name) => match self.pools.get_mut(name) {
-                Some(pool) if matches!(hint, Hint::Work(_)) => pool.wake(),
-                Some(pool) => pool.hear(),
-                // A pool that was just created.
-                None if self.shared.settings.serves(name) => self.shared.sync_now.notify_one(),
-                None => {}
-            },
+            Hint::Work(name) => self.tell(name, PoolState::wake),
+            Hint::Announced(name) => self.tell(name, PoolState::hear),
             Hint::Any => self.poll_at = Instant::now(),
             Hint::Signal | Hint::Change(_) => {}
+        }
+    }
+
+    fn tell(&mut self, name: &Arc<str>, told: fn(&mut PoolState)) {
+        match self.pools.get_mut(name) {
+            Some(pool) => told(pool),
+            // A pool that was just created.
+            None if self.shared.settings.serves(name) => self.shared.sync_now.notify_one(),
+            None => {}
         }
     }
 
