@@ -19,6 +19,7 @@ mod failures;
 mod fences;
 mod groups;
 mod hints;
+mod horizon;
 mod inspect;
 mod limits;
 mod obstacles;

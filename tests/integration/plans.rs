@@ -6,10 +6,11 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use workpool_tests::Stage;
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
-const OF_WORKERS: [&str; 17] = [
+const OF_WORKERS: [&str; 18] = [
     "claim",
     "turn",
     "due",
+    "overdue",
     "join",
     "succeed",
     "succeed_group",

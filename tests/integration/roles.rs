@@ -88,7 +88,7 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
     let denied: BTreeSet<String> =
         all.iter().map(|name| (*name).to_owned()).filter(|name| !worker.contains(name)).collect();
     assert_eq!(denied, only(steering), "what a worker may not");
-    let reading = "due known look next_callback pools pool_of stats status sync unsettled";
+    let reading = "due known look next_callback overdue pools pool_of stats status sync unsettled";
     let looking =
         "doctor_holds doctor_role doctor_server doctor_tables ended failures histories history
         list_callbacks list_slots list_succeeded list_unended list_unsuccessful lost_pools";

@@ -1,5 +1,6 @@
 //! Taking due work into free slots.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
@@ -49,6 +50,8 @@ pub(crate) struct Claimed {
     pub(crate) attempt: i32,
     pub(crate) fence: i32,
     pub(crate) run_at: Timestamp,
+    /// When it was claimed.
+    pub(crate) at: Timestamp,
     /// From the due time to the claim.
     pub(crate) lag_ms: i64,
     /// Somebody may want to know of its end.
@@ -71,6 +74,7 @@ impl FromRow<'_, PgRow> for Claimed {
             attempt: row.try_get(4)?,
             fence: row.try_get(5)?,
             run_at,
+            at: claimed_at,
             lag_ms: claimed_at.0.saturating_sub(run_at.0) / 1000,
             calls: row.try_get(8)?,
             retry: policy(row)?,
@@ -182,23 +186,39 @@ impl Store {
         Ok(released.into_iter().map(|row| row.0).collect())
     }
 
-    /// What waits in each pool; pools with nothing for us are absent.
+    /// What waits in each pool from a time on; pools with nothing for us are absent.
     pub(crate) async fn due(
         &self,
         conn: &mut PgConnection,
-        pools: &[&str],
+        pools: &[(Arc<str>, Timestamp)],
         functions: &[&str],
     ) -> SqlResult<Vec<(String, Due)>> {
+        let (pools, since): (Vec<_>, Vec<_>) =
+            pools.iter().map(|(pool, at)| (&**pool, *at)).unzip();
         let rows: Vec<(String, i64, i64)> = self
             .query_as(self.sql().due.clone())
             .bind(pools)
             .bind(functions)
             .bind(Due::MANY)
+            .bind(since)
             .fetch_all(conn)
             .await?;
         let wait = |us: i64| Duration::from_micros(us.max(0).unsigned_abs());
         let due = |(pool, us, items)| (pool, Due { wait: wait(us), items });
         Ok(rows.into_iter().map(due).collect())
+    }
+
+    /// Those of the pools in which something waits that was due before a time.
+    pub(crate) async fn overdue(
+        &self,
+        conn: &mut PgConnection,
+        pools: &[(Arc<str>, Timestamp)],
+        functions: &[&str],
+    ) -> SqlResult<Vec<String>> {
+        let (pools, until): (Vec<_>, Vec<_>) =
+            pools.iter().map(|(pool, at)| (&**pool, *at)).unzip();
+        let overdue = self.query_scalar(self.sql().overdue.clone());
+        overdue.bind(pools).bind(functions).bind(until).fetch_all(conn).await
     }
 }
 

@@ -31,6 +31,12 @@ impl Timestamp {
             .ok_or_else(|| "run_at lies beyond the year 9999".into())
     }
 
+    /// So much earlier.
+    pub(crate) fn before(self, time: Duration) -> Self {
+        let us = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(us).max(-OFFSET_US))
+    }
+
     /// Clamped to the years 1970 to 9999, whatever the row holds.
     pub(crate) fn to_system(self) -> SystemTime {
         let us = self.0.clamp(-OFFSET_US, END_US) + OFFSET_US;

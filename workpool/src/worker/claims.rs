@@ -8,10 +8,11 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
-use super::dispatcher::Dispatcher;
+use super::bounds::Walk;
+use super::dispatcher::{Dispatcher, Event};
 use super::executor;
 use super::pools::PoolState;
-use crate::store::{Ask, Claimed, SqlResult};
+use crate::store::{Ask, Claimed, SqlResult, Timestamp};
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
@@ -20,6 +21,7 @@ const SOON: Duration = Duration::from_millis(5);
 pub(super) struct Asked {
     pool: Arc<str>,
     items: i64,
+    since: Timestamp,
     asleep: bool,
 }
 
@@ -27,7 +29,12 @@ impl Asked {
     pub(super) fn of(asks: &[Ask<'_>], pools: &HashMap<Arc<str>, PoolState>) -> Vec<Self> {
         let asked = |ask: &Ask<'_>| {
             let (pool, _) = pools.get_key_value(ask.pool)?;
-            Some(Self { pool: Arc::clone(pool), items: ask.items, asleep: ask.asleep })
+            Some(Self {
+                pool: Arc::clone(pool),
+                items: ask.items,
+                since: ask.since,
+                asleep: ask.asleep,
+            })
         };
         asks.iter().filter_map(asked).collect()
     }
@@ -62,25 +69,20 @@ impl Dispatcher {
                 None => drop(found.insert(row.pool.as_str().into(), vec![row])),
             }
         }
-        for Asked { pool, items, asleep } in asked {
-            let rows = found.remove(&pool).unwrap_or_default();
-            self.start(&pool, rows, items, asleep, now);
+        let took = now.elapsed();
+        for asked in asked {
+            let rows = found.remove(&asked.pool).unwrap_or_default();
+            self.start(&asked, rows, took, now);
         }
     }
 
     /// Starts what was claimed of one pool, in order.
-    fn start(
-        &mut self,
-        name: &Arc<str>,
-        rows: Vec<Claimed>,
-        asked: i64,
-        asleep: bool,
-        now: Instant,
-    ) {
+    fn start(&mut self, asked: &Asked, rows: Vec<Claimed>, took: Duration, now: Instant) {
+        let name = &asked.pool;
         let Some(pool) = self.pools.get_mut(name) else { return };
-        let last = rows.last().map(|row| row.run_at);
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        pool.claimed(found, asked, last, asleep, now);
+        let (since, last, full) = (asked.since, Walk::last_of(&rows), found >= asked.items);
+        pool.claimed(found, &Walk { since, took, last, full }, asked.asleep, now);
         self.shared.meter.claimed(name, found);
         for row in rows {
             executor::start(&self.shared, row, Arc::clone(name));
@@ -93,8 +95,8 @@ impl Dispatcher {
         let now = Instant::now();
         let all = now >= self.poll_at;
         let asked = self.pools.values().filter(|pool| all || pool.wants_look(now));
-        let names: Vec<_> = asked.map(|pool| Arc::clone(&pool.name)).collect();
-        let asked: Vec<_> = names.iter().map(|name| &**name).collect();
+        let asked: Vec<_> =
+            asked.map(|pool| (Arc::clone(&pool.name), pool.bounds.floor())).collect();
         let store = self.shared.store();
         let due =
             async |conn: &mut PgConnection| store.due(conn, &asked, &self.shared.functions).await;
@@ -106,11 +108,45 @@ impl Dispatcher {
             self.poll_at = now + self.shared.patience(self.shared.settings.poll);
         }
         let mut any = false;
-        for name in &names {
+        for (name, _) in &asked {
             if let Some(pool) = self.pools.get_mut(name) {
                 any |= pool.peeked(due.get(&**name), now);
             }
         }
         Ok(any)
+    }
+
+    /// Has those pools surveyed whose time has come, beside the claims.
+    pub(super) fn survey(&mut self) {
+        let now = Instant::now();
+        let due = |pool: &mut PoolState| Some((Arc::clone(&pool.name), pool.bounds.survey(now)?));
+        let pools: Vec<_> = self.pools.values_mut().filter_map(due).collect();
+        if pools.is_empty() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.shared.attempts.spawn(async move {
+            let overdue = async |conn: &mut PgConnection| {
+                shared.store().overdue(conn, &pools, &shared.functions).await
+            };
+            let found = shared.control(overdue).await.ok();
+            let surveyed =
+                |pool: &Arc<str>| Some(found.as_ref()?.iter().any(|name| **name == **pool));
+            let found = pools.iter().map(|(pool, _)| (Arc::clone(pool), surveyed(pool))).collect();
+            // The dispatcher may have stopped: it wants to know nothing then.
+            let _ = shared.events.send(Event::Surveyed { found, took: now.elapsed() });
+        });
+    }
+
+    /// Takes in the answer.
+    pub(super) fn surveyed(&mut self, found: Vec<(Arc<str>, Option<bool>)>, took: Duration) {
+        for (name, found) in found {
+            if let Some(pool) = self.pools.get_mut(&name) {
+                pool.bounds.surveyed(found, took, Instant::now());
+                if found == Some(true) {
+                    pool.wake();
+                }
+            }
+        }
     }
 }

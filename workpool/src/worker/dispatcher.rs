@@ -35,6 +35,13 @@ pub(crate) enum Event {
     Ended(Vec<End>),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
+    /// Whether something waits in a pool before where its claims begin, if it is known.
+    Surveyed {
+        /// Of each pool that was looked at.
+        found: Vec<(Arc<str>, Option<bool>)>,
+        /// How long that took.
+        took: Duration,
+    },
 }
 
 pub(crate) struct Dispatcher {
@@ -139,6 +146,7 @@ impl Dispatcher {
                 }
             }
             Event::Synced(rows) => self.synced(rows),
+            Event::Surveyed { found, took } => self.surveyed(found, took),
         }
     }
 
@@ -181,6 +189,7 @@ impl Dispatcher {
         if self.uncertain || Instant::now() >= self.reconcile_at {
             self.reconcile().await?;
         }
+        self.survey();
         let turned = self.turn().await?;
         self.make_room().await?;
         let now = Instant::now();

@@ -7,6 +7,7 @@
 mod after;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
+mod bounds;
 mod callbacks;
 mod caution;
 mod claims;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bounds::{Bounds, Walk};
 use super::crowd::Crowd;
-use crate::store::{Ask, Due, Grant, PoolSync, Timestamp};
+use crate::store::{Ask, Due, Grant, PoolSync};
 
 /// The most items of one claim.
 const BATCH: i64 = 1000;
@@ -24,9 +25,6 @@ const BUSY: usize = 20;
 const BUSY_WINDOW: Duration = Duration::from_millis(100);
 const BUSY_POLL: Duration = Duration::from_millis(5);
 const QUIET: u32 = 10;
-/// How long a claim may skip what lies before the last claimed item: rows of late commits and dead
-/// entries of the index.
-const SKIP: Duration = Duration::from_secs(1);
 /// Between tries for an item that is due and could not be claimed.
 const LOCKED: Duration = Duration::from_millis(50);
 /// How long slots that were given back are left to those who wait for them.
@@ -60,8 +58,7 @@ pub(crate) struct PoolState {
     /// When the next item is due, or is worth a look.
     due_at: Option<Instant>,
     crowd: Crowd,
-    /// Where the claim begins to look, and until when it may.
-    since: (Timestamp, Instant),
+    pub(super) bounds: Bounds,
     /// Whether the database has been told that we sleep.
     asleep: bool,
     successes: VecDeque<Instant>,
@@ -91,7 +88,7 @@ impl PoolState {
             yielded_until: None,
             due_at: None,
             crowd: Crowd::default(),
-            since: (Timestamp::EPOCH, Instant::now()),
+            bounds: Bounds::default(),
             asleep: true,
             successes: VecDeque::new(),
             empty: 0,
@@ -238,12 +235,11 @@ impl PoolState {
 
     /// The part of a claim that is about this pool.
     pub(crate) fn ask(&self, now: Instant) -> Ask<'_> {
-        let (since, until) = self.since;
         Ask {
             pool: &self.name,
             items: self.claimable(now),
             running: self.running - self.ended,
-            since: if now < until { since } else { Timestamp::EPOCH },
+            since: self.bounds.since(now),
             asleep: !self.is_busy(now),
         }
     }
@@ -258,18 +254,11 @@ impl PoolState {
     }
 
     /// Takes in the answer to a claim.
-    pub(crate) fn claimed(
-        &mut self,
-        found: i64,
-        asked: i64,
-        last: Option<Timestamp>,
-        asleep: bool,
-        now: Instant,
-    ) {
+    pub(crate) fn claimed(&mut self, found: i64, walk: &Walk, asleep: bool, now: Instant) {
         self.running += found;
         self.due = (self.due - found).max(0);
-        let full = found >= asked;
-        self.advance(last.filter(|_| full), now);
+        let full = walk.full;
+        self.bounds.claimed(walk, now);
         if found > 0 {
             self.successes.push_back(now);
             self.empty = 0;
@@ -291,17 +280,6 @@ impl PoolState {
     /// Whether all slots are in use, and there may be more to have.
     fn is_short(&self) -> bool {
         self.usable() <= 0 && (self.frozen || self.granted < self.max_parallelism)
-    }
-
-    /// Skips what has been claimed, but only while there is more than we can take: else a late
-    /// commit would wait.
-    fn advance(&mut self, last: Option<Timestamp>, now: Instant) {
-        let (_, until) = self.since;
-        self.since = match last {
-            Some(last) if now < until => (last, until),
-            Some(last) => (last, now + SKIP),
-            None => (Timestamp::EPOCH, now),
-        };
     }
 
     /// Takes in what is due. True: there is something to do.
@@ -338,7 +316,7 @@ impl PoolState {
         } else {
             self.due_at
         };
-        own.into_iter().chain(self.crowd.look_at()).min()
+        own.into_iter().chain(self.crowd.look_at()).chain(self.bounds.survey_at()).min()
     }
 
     /// Whether somebody ought to look what is due: also when a scheduled item has become so that
@@ -359,6 +337,7 @@ impl PoolState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Timestamp;
 
     fn read(granted: Option<i64>) -> PoolSync {
         PoolSync {
@@ -383,7 +362,9 @@ mod tests {
         pool.peeked(Some(&Due { items: 5, wait: Duration::ZERO }), now);
         // It gets three of five slots, and claims the last three items.
         pool.took(&Grant { pool: "email".into(), granted: 3, frozen: false });
-        pool.claimed(3, 3, None, true, now);
+        let since = Timestamp::EPOCH;
+        let walk = Walk { since, took: Duration::ZERO, last: None, full: true };
+        pool.claimed(3, &walk, true, now);
         pool.peeked(None, now);
         // Read before the grant, and heard of after it.
         pool.synced(&read(Some(0)));
