@@ -29,8 +29,8 @@ pub(crate) struct Allowed {
 pub(crate) struct Seen {
     pub(crate) breaches: Vec<String>,
     pub(crate) connections: i64,
-    /// By process: since when, and the resident pages at each look.
-    memory: HashMap<u32, (Instant, Vec<u64>)>,
+    /// By process: when it was first and last looked at, and its resident pages at each look.
+    memory: HashMap<u32, (Instant, Instant, Vec<u64>)>,
 }
 
 /// Looks until it is stopped.
@@ -61,10 +61,10 @@ impl Seen {
     /// second half of its life beyond what it needed in the first. Allocators keep what a burst of work
     /// once took; a leak goes on.
     pub(crate) fn growth(&self) -> Option<u64> {
-        let grown = |(since, pages): &(Instant, Vec<u64>)| {
+        let grown = |(first_at, last_at, pages): &(Instant, Instant, Vec<u64>)| {
             let (first, second) = pages.split_at(pages.len() / 2);
             let (first, second) = (first.iter().max()?, second.iter().max()?);
-            (since.elapsed() > LONG).then(|| second.saturating_sub(*first) * 100 / first)
+            (*last_at - *first_at > LONG).then(|| second.saturating_sub(*first) * 100 / first)
         };
         self.memory.values().filter_map(grown).max()
     }
@@ -155,7 +155,9 @@ impl Looker {
 
     fn weigh(&mut self, pid: u32) {
         let Some(pages) = resident(pid) else { return };
-        let (_, all) = self.seen.memory.entry(pid).or_insert_with(|| (Instant::now(), Vec::new()));
+        let now = Instant::now();
+        let (_, last_at, all) = self.seen.memory.entry(pid).or_insert((now, now, Vec::new()));
+        *last_at = now;
         all.push(pages);
     }
 }
