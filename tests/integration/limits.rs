@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use workpool::{ActionCtx, Pool, RetryPolicy, Workpool, action};
 use workpool_tests::{Gates, Stage, Witness, eventually};
 
-use crate::functions::{SOON, TOO_LATE, echo, end_of, flaky, gated, let_workers_look};
+use crate::functions::{SOON, TOO_LATE, echo, end_of, ended, flaky, gated, let_workers_look};
 
 workpool::pool!(
     /// Two at a time.
@@ -58,15 +58,31 @@ async fn no_more_than_max_parallelism_run_at_once() {
 async fn the_end_of_one_item_makes_room_for_one() {
     let stage = Stage::new().await;
     let _worker = stage.start().await;
+    // Their ends are written with the claims into their slots.
     enqueue_narrow(&stage, 6).await;
+    one_makes_room_for_one(&stage).await;
+}
+
+#[tokio::test]
+async fn the_end_of_one_item_that_calls_back_makes_room_for_one() {
+    let stage = Stage::new().await;
+    let _worker = stage.start().await;
+    // Their ends are written apart.
+    let items = narrow::enqueue_batch(stage.workpool(), vec![(); 6]);
+    items.on_complete::<ended>("narrow".into()).await.unwrap();
+    one_makes_room_for_one(&stage).await;
+}
+
+/// Of six items that wait at a gate, two at a time.
+async fn one_makes_room_for_one(stage: &Stage) {
     for ended in 0..3 {
         stage.gates.arrived("narrow", 2 + ended).await;
-        let_workers_look(&stage).await;
+        let_workers_look(stage).await;
         assert_eq!(stage.gates.arrivals("narrow"), 2 + ended, "after {ended} have ended");
         stage.gates.admit("narrow", 1);
     }
     stage.gates.open("narrow");
-    all_have_ended(&stage).await;
+    all_have_ended(stage).await;
     assert_eq!(stage.witness.most_at_once("narrow"), 2);
 }
 
