@@ -1,6 +1,7 @@
 //! Functions of one name in several modules, and names that generated code might use itself.
 
 #![deny(warnings)]
+#![expect(clippy::unused_async, reason = "a function of work is async, whether it waits or not")]
 
 use workpool::Workpool;
 

@@ -1,6 +1,7 @@
 //! None, one and several arguments, with none of the lints that judge public items complaining.
 
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub, warnings)]
+#![expect(clippy::unused_async, reason = "a function of work is async, whether it waits or not")]
 
 use workpool::{ActionCtx, QueryCtx, Workpool, action, query};
 
