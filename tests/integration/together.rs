@@ -3,8 +3,9 @@
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sqlx::PgPool;
+use sqlx::postgres::PgListener;
 use workpool::Error;
-use workpool_tests::Stage;
+use workpool_tests::{Stage, patiently};
 
 use crate::functions::note;
 
@@ -61,4 +62,29 @@ async fn whoever_gives_up_waiting_does_not_keep_the_others() {
     note::enqueue(workpool, "kept".into()).await.unwrap();
     let (_, items) = stored(workpool.db()).await;
     assert_eq!(items, 2, "what was given to the writer is written");
+}
+
+#[tokio::test]
+async fn of_statements_in_a_row_some_wake_workers_for_all() {
+    const SLEEPER: &str = "INSERT INTO workpool.slots (pool, worker, asleep)
+        SELECT 'notes', gen_random_uuid(), true";
+    let stage = Stage::new().await;
+    let workpool = stage.workpool();
+    stage.execute(SLEEPER).await;
+    let mut listener = PgListener::connect(stage.url()).await.unwrap();
+    listener.listen("workpool_workpool").await.unwrap();
+    // Four of them fit into a statement.
+    let text = "x".repeat(1_000_000);
+    let enqueues = (0..28).map(|_| note::enqueue(workpool, text.clone()).into_future());
+    let ids = join_all(enqueues).await;
+    assert!(ids.iter().all(Result::is_ok), "{ids:?}");
+    assert_eq!(stored(workpool.db()).await, (7, 28));
+    // By the first, for those that may leave it to the next, by that, and for the last.
+    for _ in 0..3 {
+        let note = patiently("a notification", listener.recv()).await.unwrap();
+        assert_eq!(note.payload(), "+notes");
+    }
+    stage.execute("SELECT pg_notify('workpool_workpool', 'the end')").await;
+    let note = patiently("a notification", listener.recv()).await.unwrap();
+    assert_eq!(note.payload(), "the end");
 }

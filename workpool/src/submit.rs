@@ -76,14 +76,14 @@ impl Workpool {
 pub(crate) const CHUNK_ROWS: usize = 1000;
 pub(crate) const CHUNK_BYTES: usize = 4 << 20;
 
-/// Writes items of one pool on a connection, statement by statement.
+/// Writes items of one pool on a connection, statement by statement. True: it had to wake workers.
 pub(crate) async fn write(
     store: &Store,
     conn: &mut PgConnection,
     items: &[NewWork],
     notify: bool,
-) -> Result<()> {
-    let mut rest = items;
+) -> Result<bool> {
+    let (mut rest, mut notified) = (items, false);
     while let Some(first) = rest.first() {
         let mut bytes = 0;
         let fits = rest.iter().take(CHUNK_ROWS).take_while(|item| {
@@ -91,7 +91,7 @@ pub(crate) async fn write(
             bytes <= CHUNK_BYTES
         });
         let (chunk, after) = rest.split_at(fits.count().max(1));
-        store.enqueue(conn, &first.pool, chunk, notify).await?;
+        notified |= store.enqueue(conn, &first.pool, chunk, notify).await?;
         rest = after;
     }
     meter::enqueued(items);
@@ -100,7 +100,7 @@ pub(crate) async fn write(
         let when = item.run_at.map_or_else(|| SystemTime::now() + delay, Timestamp::to_system);
         telemetry::enqueued(item.id, &item.pool, item.function, when);
     }
-    Ok(())
+    Ok(notified)
 }
 
 impl EnqueueContext for Within<'_> {
@@ -110,7 +110,7 @@ impl EnqueueContext for Within<'_> {
             self.workpool.check_pooled(&conn)?;
             // A failed statement would spoil the caller's transaction; only our own errors, which
             // are found before, leave it usable.
-            write(self.workpool.store(), &mut conn, &items, true).await
+            write(self.workpool.store(), &mut conn, &items, true).await.map(drop)
         })
     }
 }

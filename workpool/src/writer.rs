@@ -21,13 +21,15 @@ use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, write};
 const LINGER: Duration = Duration::from_millis(100);
 /// Of fewer connections none is kept from the application.
 const SPARE: u32 = 4;
+/// So many statements in a row may leave it to the next one to wake workers.
+const QUIET: u32 = 4;
 
 /// Writes one item together with what else comes. It is written also when this is dropped.
 pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer {
     let (id, pool) = (item.id, item.pool.clone());
     let (answer, answered) = oneshot::channel();
     if workpool.lanes().push(Waiting { item, answer }) {
-        tokio::spawn(Writer { workpool: workpool.clone(), pool }.run());
+        tokio::spawn(Writer { workpool: workpool.clone(), pool, quiet: 0, wakes: false }.run());
     }
     answered.await.unwrap_or_else(|_| {
         // The runtime that the writer ran on has ended.
@@ -40,6 +42,10 @@ pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer
 struct Writer {
     workpool: Workpool,
     pool: String,
+    /// Statements since the last one that woke workers, or found none asleep.
+    quiet: u32,
+    /// It had to wake some: those that follow at once need not all do so too.
+    wakes: bool,
 }
 
 impl Drop for Writer {
@@ -50,16 +56,21 @@ impl Drop for Writer {
 }
 
 impl Writer {
-    async fn run(self) {
+    async fn run(mut self) {
         let mut held = None;
         loop {
             let batch = self.workpool.lanes().take(&self.pool, CHUNK_ROWS, CHUNK_BYTES);
             if !batch.is_empty() {
                 self.write(&mut held, batch).await;
-            } else if held.is_none() || !self.more_comes().await {
-                held = None;
-                if self.workpool.lanes().close(&self.pool) {
-                    return;
+            } else if self.quiet > 0 {
+                self.announce(&mut held).await;
+            } else {
+                self.wakes = false;
+                if held.is_none() || !self.more_comes().await {
+                    held = None;
+                    if self.workpool.lanes().close(&self.pool) {
+                        return;
+                    }
                 }
             }
         }
@@ -74,7 +85,7 @@ impl Writer {
         timeout(LINGER, arrived.notified()).await.is_ok()
     }
 
-    async fn write(&self, held: &mut Option<Held>, batch: Vec<Waiting>) {
+    async fn write(&mut self, held: &mut Option<Held>, batch: Vec<Waiting>) {
         let (items, waiting): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|one| (one.item, one.answer)).unzip();
         // Whoever has given up waiting is fine.
@@ -98,18 +109,35 @@ impl Writer {
         }
     }
 
-    async fn statement(&self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
+    async fn statement(&mut self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
         let (store, hub) = (self.workpool.store(), self.workpool.hub());
         let ready = hub.is_ready(&self.pool);
-        let written = async |conn: &mut PgConnection| -> Result<()> {
+        let loud = !ready && (!self.wakes || self.quiet == QUIET);
+        let written = async |conn: &mut PgConnection| -> Result<bool> {
             failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
-            write(store, conn, items, !ready).await?;
-            Ok(failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?)
+            let notified = write(store, conn, items, loud).await?;
+            failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?;
+            Ok(notified)
         };
-        self.workpool.link().run_on(held, written).await.inspect_err(meter::refused)?;
+        let notified = self.workpool.link().run_on(held, written).await;
+        let notified = notified.inspect_err(meter::refused)?;
         if ready {
             hub.send(Hint::Work(self.pool.as_str().into()));
         }
+        if ready || loud {
+            (self.quiet, self.wakes) = (0, notified);
+        } else {
+            self.quiet += 1;
+        }
         Ok(())
+    }
+
+    /// Nothing more comes: wakes workers for what was written without. Only a hint, like any other.
+    async fn announce(&mut self, held: &mut Option<Held>) {
+        (self.quiet, self.wakes) = (0, false);
+        let (store, pool) = (self.workpool.store(), self.pool.as_str());
+        let announced =
+            async |conn: &mut PgConnection| -> Result<()> { Ok(store.announce(conn, pool).await?) };
+        let _ = self.workpool.link().run_on(held, announced).await;
     }
 }

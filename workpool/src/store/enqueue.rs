@@ -93,14 +93,15 @@ impl RetryChoice {
 
 impl Store {
     /// Writes items of one pool in one statement; in a second one, so in a transaction, when callers
-    /// gave ids, which may have been stored before. With `notify`, wakes workers that sleep.
+    /// gave ids, which may have been stored before. With `notify`, wakes workers that sleep. True: it
+    /// had to.
     pub(crate) async fn enqueue(
         &self,
         conn: &mut PgConnection,
         pool: &str,
         items: &[NewWork],
         notify: bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         fn each<T>(items: &[NewWork], field: impl Fn(&NewWork) -> T) -> Vec<T> {
             items.iter().map(field).collect()
         }
@@ -113,7 +114,7 @@ impl Store {
             return self.enqueue_alike(conn, first, items, notify).await;
         }
         let found = self
-            .query(self.sql().enqueue.clone())
+            .query_scalar(self.sql().enqueue.clone())
             .bind(pool)
             .bind(each(items, |i| i.id))
             .bind(each(items, |i| i.function))
@@ -138,12 +139,18 @@ impl Store {
             .bind(traces(items.iter().map(|i| i.trace.as_deref())))
             .fetch_optional(&mut *conn)
             .await?;
-        found.ok_or_else(|| Error::UnknownPool(pool.to_owned()))?;
+        let notified = found.ok_or_else(|| Error::UnknownPool(pool.to_owned()))?;
         let given: Vec<_> = items.iter().filter(|i| i.given_id).map(|i| i.id).collect();
         if !given.is_empty() {
             self.query(self.sql().forget_ended.clone()).bind(given).execute(conn).await?;
         }
-        Ok(())
+        Ok(notified)
+    }
+
+    /// Wakes workers of a pool that sleep, for what was enqueued without.
+    pub(crate) async fn announce(&self, conn: &mut PgConnection, pool: &str) -> SqlResult<()> {
+        let announce = self.query(self.sql().announce.clone());
+        announce.bind(pool).bind(self.channel()).execute(conn).await.map(drop)
     }
 
     /// The common case of that: new ids, and for the rest one is like the other.
@@ -153,10 +160,10 @@ impl Store {
         like: &NewWork,
         items: &[NewWork],
         notify: bool,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let policy = like.retry.policy();
         let found = self
-            .query(self.sql().enqueue_alike.clone())
+            .query_scalar(self.sql().enqueue_alike.clone())
             .bind(like.pool.as_str())
             .bind(items.iter().map(|i| i.id).collect::<Vec<_>>())
             .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
@@ -180,7 +187,7 @@ impl Store {
             .bind(self.channel())
             .fetch_optional(conn)
             .await?;
-        found.map(drop).ok_or_else(|| Error::UnknownPool(like.pool.clone()))
+        found.ok_or_else(|| Error::UnknownPool(like.pool.clone()))
     }
 
     /// Which of these ids are stored, ended or not.
