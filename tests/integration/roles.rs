@@ -92,7 +92,7 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
     let looking =
         "doctor_holds doctor_role doctor_server doctor_tables ended failures histories history
         list_callbacks list_slots list_succeeded list_unended list_unsuccessful lost_pools";
-    let calls = "add_stats announce cancel cancelable cancels current enqueue enqueue_alike
+    let calls = "add_stats cancel cancelable cancels current enqueue enqueue_alike
         forget_ended notify owned result watch";
     // Who may cancel may also end by hand, and lock what it may end.
     let implied = "abandoned contents finish held join lock_pools parked retry_ended succeed
@@ -101,7 +101,7 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
     assert_eq!(enqueuer, only(&format!("{reading} {looking} {calls} {implied}")), "an enqueuer");
     let viewer = named(server.allowed("viewer").await);
     let watching =
-        "announce cancelable cancels current holders leases list_audit list_workers notify overview
+        "cancelable cancels current holders leases list_audit list_workers notify overview
         show unknown_functions why";
     assert_eq!(viewer, only(&format!("{reading} {looking} {watching}")), "a viewer");
 }

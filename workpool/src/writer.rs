@@ -136,8 +136,7 @@ impl Writer {
     async fn announce(&mut self, held: &mut Option<Held>) {
         (self.quiet, self.wakes) = (0, false);
         let (store, pool) = (self.workpool.store(), self.pool.as_str());
-        let announced =
-            async |conn: &mut PgConnection| -> Result<()> { Ok(store.announce(conn, pool).await?) };
+        let announced = async |conn: &mut PgConnection| store.enqueue(conn, pool, &[], true).await;
         let _ = self.workpool.link().run_on(held, announced).await;
     }
 }

@@ -52,8 +52,6 @@ pub(crate) struct Claimed {
     pub(crate) run_at: Timestamp,
     /// When it was claimed.
     pub(crate) at: Timestamp,
-    /// From the due time to the claim.
-    pub(crate) lag_ms: i64,
     /// Somebody may want to know of its end.
     pub(crate) calls: bool,
     pub(crate) retry: Option<RetryPolicy>,
@@ -64,8 +62,6 @@ pub(crate) struct Claimed {
 
 impl FromRow<'_, PgRow> for Claimed {
     fn from_row(row: &PgRow) -> SqlResult<Self> {
-        let run_at: Timestamp = row.try_get(6)?;
-        let claimed_at: Timestamp = row.try_get(7)?;
         Ok(Self {
             id: row.try_get(0)?,
             pool: row.try_get(1)?,
@@ -73,15 +69,21 @@ impl FromRow<'_, PgRow> for Claimed {
             kind: row.try_get(3)?,
             attempt: row.try_get(4)?,
             fence: row.try_get(5)?,
-            run_at,
-            at: claimed_at,
-            lag_ms: claimed_at.0.saturating_sub(run_at.0) / 1000,
+            run_at: row.try_get(6)?,
+            at: row.try_get(7)?,
             calls: row.try_get(8)?,
             retry: policy(row)?,
             trace: row.try_get(13)?,
             // The text of a `json` is the text.
             args: row.try_get_unchecked(14)?,
         })
+    }
+}
+
+impl Claimed {
+    /// From the due time to the claim.
+    pub(crate) const fn lag_ms(&self) -> i64 {
+        self.at.0.saturating_sub(self.run_at.0) / 1000
     }
 }
 

@@ -93,8 +93,8 @@ impl RetryChoice {
 
 impl Store {
     /// Writes items of one pool in one statement; in a second one, so in a transaction, when callers
-    /// gave ids, which may have been stored before. With `notify`, wakes workers that sleep. True: it
-    /// had to.
+    /// gave ids, which may have been stored before. With `notify`, wakes workers that sleep, also
+    /// when there are no items. True: it had to.
     pub(crate) async fn enqueue(
         &self,
         conn: &mut PgConnection,
@@ -145,12 +145,6 @@ impl Store {
             self.query(self.sql().forget_ended.clone()).bind(given).execute(conn).await?;
         }
         Ok(notified)
-    }
-
-    /// Wakes workers of a pool that sleep, for what was enqueued without.
-    pub(crate) async fn announce(&self, conn: &mut PgConnection, pool: &str) -> SqlResult<()> {
-        let announce = self.query(self.sql().announce.clone());
-        announce.bind(pool).bind(self.channel()).execute(conn).await.map(drop)
     }
 
     /// The common case of that: new ids, and for the rest one is like the other.

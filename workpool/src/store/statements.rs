@@ -31,7 +31,7 @@ macro_rules! statements {
 }
 
 statements! {
-    abandoned add_audit add_stats advance announce bury cancel cancelable cancels claim claim_callbacks
+    abandoned add_audit add_stats advance bury cancel cancelable cancels claim claim_callbacks
     condense_stats contents current deregister doctor_holds doctor_role doctor_server
     doctor_tables due elect_report ended enqueue enqueue_alike failures finish finish_callbacks
     forget_ended give_back give_back_all held held_callback histories history holders inter join

@@ -70,7 +70,7 @@ impl Item {
     pub(crate) fn entered(&self, shared: &Shared) {
         self.announced.call_once(|| {
             let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
-            let lag_ms = self.row.lag_ms.saturating_add(here);
+            let lag_ms = self.row.lag_ms().saturating_add(here);
             telemetry::started(&shared.log(&self.pool), self.fields(), lag_ms);
             self.meter.started(lag_ms);
         });
@@ -114,7 +114,7 @@ impl Item {
             pool: Arc::clone(&self.pool),
             function: self.row.function.as_str().into(),
             started: self.started,
-            lag_ms: self.row.lag_ms,
+            lag_ms: self.row.lag_ms(),
             calls: self.row.calls,
             trace: self.trace.clone(),
             meter: self.meter.clone(),
