@@ -1,5 +1,6 @@
 //! The command line, built once and run as people run it.
 
+use std::iter;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -52,18 +53,32 @@ pub fn path() -> &'static PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     PATH.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        // For the whole workspace, so that it shares what was built for the tests.
-        cargo.args(["build", "--quiet", "--locked", "--workspace", "--bin", "workpool"]);
-        cargo.args(["--features", "workpool/cli", "--message-format", "json"]);
+        cargo.args(["build", "--quiet", "--locked", "--message-format", "json"]);
+        // Chosen like the tests, with an example for their dependencies, so that it shares what was built for them.
+        cargo.args(["--workspace", "--bin", "workpool", "--example", "quickstart"]);
+        cargo.args(["--features", &features()]);
         let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).unwrap();
         let mut made = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
-            message["executable"].as_str().map(PathBuf::from)
+            let program = message["target"]["name"] == "workpool";
+            message["executable"].as_str().filter(|_| program).map(PathBuf::from)
         });
         made.next_back().expect("cargo says what it built")
     })
+}
+
+/// The program's, and those of this build.
+fn features() -> String {
+    let ours = [
+        ("failpoints", cfg!(feature = "failpoints")),
+        ("telemetry", cfg!(feature = "telemetry")),
+        ("dashboard", cfg!(feature = "dashboard")),
+        ("browser", cfg!(feature = "browser")),
+    ];
+    let ours = ours.iter().filter(|(_, on)| *on).map(|(name, _)| format!(",workpool-tests/{name}"));
+    iter::once("workpool-tests/cli".to_owned()).chain(ours).collect()
 }
 
 /// A command without a database, in an environment of its own.
