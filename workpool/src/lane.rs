@@ -46,17 +46,20 @@ impl Lanes {
         self.open.lock().expect("no code panics with this lock")
     }
 
-    /// Adds an item. True: the lane is new, and the caller sees to it that somebody writes.
-    pub(crate) fn push(&self, waiting: Waiting) -> bool {
+    /// Adds an item. When its lane is new, the caller sees to it that somebody writes, and gets what
+    /// tells that something has come.
+    pub(crate) fn push(&self, waiting: Waiting) -> Option<Arc<Notify>> {
         let mut open = self.open();
         if let Some(lane) = open.get_mut(&waiting.item.pool) {
             lane.waiting.push(waiting);
             lane.arrived.notify_one();
-            return false;
+            return None;
         }
         let pool = waiting.item.pool.clone();
-        open.insert(pool, Lane { waiting: vec![waiting], ..Lane::default() });
-        true
+        let lane = Lane { waiting: vec![waiting], ..Lane::default() };
+        let arrived = Arc::clone(&lane.arrived);
+        open.insert(pool, lane);
+        Some(arrived)
     }
 
     /// What one statement takes of those that wait, in the order in which they came.
@@ -73,11 +76,6 @@ impl Lanes {
         std::mem::replace(&mut lane.waiting, rest)
     }
 
-    /// Tells when something has come.
-    pub(crate) fn arrived(&self, pool: &str) -> Option<Arc<Notify>> {
-        self.open().get(pool).map(|lane| Arc::clone(&lane.arrived))
-    }
-
     /// Closes a lane that is empty.
     pub(crate) fn close(&self, pool: &str) -> bool {
         let mut open = self.open();
@@ -88,9 +86,13 @@ impl Lanes {
         empty
     }
 
-    /// Closes a lane whatever is in it: whoever waits is not answered.
-    pub(crate) fn abandon(&self, pool: &str) {
-        let lane = self.open().remove(pool);
+    /// Closes a lane whatever is in it: whoever waits is not answered. When it is closed already, the
+    /// next of its name is somebody else's.
+    pub(crate) fn abandon(&self, pool: &str, arrived: &Arc<Notify>) {
+        let mut open = self.open();
+        let same = |lane: &Lane| Arc::ptr_eq(&lane.arrived, arrived);
+        let lane = if open.get(pool).is_some_and(same) { open.remove(pool) } else { None };
+        drop(open);
         drop(lane);
     }
 
@@ -107,5 +109,50 @@ pub(crate) struct Linger<'l>(&'l AtomicBool);
 impl Drop for Linger<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{RetryChoice, Ttl};
+
+    fn item() -> NewWork {
+        NewWork {
+            id: uuid::Uuid::now_v7(),
+            given_id: false,
+            pool: "emails".into(),
+            function: "send_email",
+            kind: 0,
+            name: None,
+            delay_us: 0,
+            run_at: None,
+            retry: RetryChoice::PoolDefault,
+            ttl: Ttl::OfPool,
+            callback: None,
+            outcomes: 0,
+            context: None,
+            trace: None,
+            args: "7".into(),
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_writer_leaves_the_lane_of_the_next_one_alone() {
+        let lanes = Lanes::default();
+        let mut answers = Vec::new();
+        let mut push = || {
+            let (answer, answered) = oneshot::channel();
+            answers.push(answered);
+            lanes.push(Waiting { item: item(), answer })
+        };
+        let first = push().expect("a new lane");
+        assert_eq!(lanes.take("emails", 10, 1_000_000).len(), 1);
+        assert!(lanes.close("emails"));
+        let second = push().expect("a new lane");
+        lanes.abandon("emails", &first);
+        assert_eq!(lanes.take("emails", 10, 1_000_000).len(), 1, "it waits for the second");
+        lanes.abandon("emails", &second);
+        assert!(push().is_some(), "the second has closed it");
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout;
 
 use crate::error::{Error, Result};
@@ -28,8 +28,9 @@ const QUIET: u32 = 4;
 pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer {
     let (id, pool) = (item.id, item.pool.clone());
     let (answer, answered) = oneshot::channel();
-    if workpool.lanes().push(Waiting { item, answer }) {
-        tokio::spawn(Writer { workpool: workpool.clone(), pool, quiet: 0, wakes: false }.run());
+    if let Some(arrived) = workpool.lanes().push(Waiting { item, answer }) {
+        let workpool = workpool.clone();
+        tokio::spawn(Writer { workpool, pool, arrived, quiet: 0, wakes: false }.run());
     }
     answered.await.unwrap_or_else(|_| {
         // The runtime that the writer ran on has ended.
@@ -42,6 +43,8 @@ pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer
 struct Writer {
     workpool: Workpool,
     pool: String,
+    /// Tells when something has come to the lane.
+    arrived: Arc<Notify>,
     /// Statements since the last one that woke workers, or found none asleep.
     quiet: u32,
     /// It had to wake some: those that follow at once need not all do so too.
@@ -51,7 +54,7 @@ struct Writer {
 impl Drop for Writer {
     /// It may be cut off with its runtime: others must not wait for it.
     fn drop(&mut self) {
-        self.workpool.lanes().abandon(&self.pool);
+        self.workpool.lanes().abandon(&self.pool, &self.arrived);
     }
 }
 
@@ -80,9 +83,8 @@ impl Writer {
     async fn more_comes(&self) -> bool {
         let lanes = self.workpool.lanes();
         let spare = self.workpool.db().options().get_max_connections() >= SPARE;
-        let (true, Some(arrived)) = (spare, lanes.arrived(&self.pool)) else { return false };
-        let Some(_linger) = lanes.linger() else { return false };
-        timeout(LINGER, arrived.notified()).await.is_ok()
+        let Some(_linger) = spare.then(|| lanes.linger()).flatten() else { return false };
+        timeout(LINGER, self.arrived.notified()).await.is_ok()
     }
 
     async fn write(&mut self, held: &mut Option<Held>, batch: Vec<Waiting>) {
