@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use workpool_tests::{Fault, Loses};
 
-use crate::audit::{self, Kind};
-use crate::functions::How;
+use crate::audit::{self, Enqueued, Kind};
+use crate::functions::{How, Task};
 use crate::line::Line;
-use crate::load::enqueue_one;
+use crate::load::{enqueue_one, one, plain_id};
 use crate::world::within;
 
 /// Makes an operation of the loops give up after five seconds.
@@ -49,6 +49,51 @@ async fn a_commit_without_an_answer_is_looked_up() {
 async fn a_callback_whose_commit_gets_no_answer_is_looked_up() {
     let fault = |_: &Line| Fault::new(Loses::Time, "COMMIT").of("workpool callbacks");
     goes_on_without(fault, Kind::Again).await;
+}
+
+#[tokio::test]
+async fn what_a_claim_took_whose_answer_comes_after_the_shutdown_is_not_entered_there() {
+    let line = Line::new().await;
+    let worker = line.worker().await;
+    line.proxy.arm(line.loses(Loses::Time, "claim").with_rows());
+    let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
+    line.struck().await;
+    worker.shutdown().await;
+    assert_eq!(
+        line.world.count("SELECT count(*) FROM workpool.work WHERE worker IS NULL").await,
+        1
+    );
+    line.proxy.let_go();
+    let other = line.world.worker_here().start().await.unwrap();
+    line.world.quiet(GIVEN_UP).await;
+    assert_eq!(line.attempts(&item), [1], "by the other one");
+    other.shutdown().await;
+    assert_eq!(audit::check(&line.world, &[item]).await.succeeded, 1);
+    audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test]
+async fn ends_that_were_left_to_a_claim_without_an_answer_are_written_by_a_shutdown() {
+    let line = Line::new().await;
+    line.world.limit(1).await;
+    let mut queue = Vec::new();
+    for _ in 0..3 {
+        let id = plain_id();
+        one(line.world.workpool(), Kind::Once, id, Task { how: How::Takes(1), fails: 0 }).await;
+        queue.push(Enqueued::new(id.uuid(), Kind::Once));
+    }
+    line.proxy.arm(line.loses(Loses::Time, "turn").with_rows());
+    let worker = line.worker().await;
+    line.struck().await;
+    worker.shutdown().await;
+    let held = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
+    assert_eq!(line.world.count(held).await, 0, "nothing is left to recovery");
+    line.proxy.let_go();
+    let other = line.world.worker_here().start().await.unwrap();
+    line.world.quiet(GIVEN_UP).await;
+    other.shutdown().await;
+    assert_eq!(audit::check(&line.world, &queue).await.succeeded, 3);
+    audit::nobody_is_left(&line.world).await;
 }
 
 #[tokio::test]

@@ -64,6 +64,13 @@ pub(crate) struct Dispatcher {
     backoff: Backoff,
 }
 
+impl Drop for Dispatcher {
+    /// It may be cut off, at a shutdown or by a panic, while a statement is under way that writes ends.
+    fn drop(&mut self) {
+        self.hand_over(Way::Unknown);
+    }
+}
+
 /// Between two looks for lost claims: usually, and after an error.
 pub(crate) const RECONCILE: Duration = Duration::from_mins(1);
 pub(crate) const RECONCILE_AGAIN: Duration = Duration::from_secs(2);
@@ -106,10 +113,14 @@ impl Dispatcher {
         for pool in self.pools.values() {
             self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, false);
         }
-        // What the completer has left to this comes back to it.
+        self.hand_over(Way::Back);
+    }
+
+    /// What the completer has left to this comes back to it.
+    fn hand_over(&mut self, way: Way) {
         self.events.close();
         self.drain();
-        self.give_ends_back(Way::Back);
+        self.give_ends_back(way);
     }
 
     fn is_over(&self) -> bool {

@@ -86,13 +86,22 @@ impl Life {
     pub(crate) async fn shut_down(mut self) {
         let shared = Arc::clone(&self.shared);
         shared.stop.cancel();
-        let _ = timeout(LAST_STEPS, &mut self.dispatcher).await;
+        self.stop_claiming().await;
         shared.attempts.close();
         if timeout(shared.settings.grace, shared.attempts.wait()).await.is_err() {
             shared.abort.cancel();
             let _ = timeout(LAST_STEPS, shared.attempts.wait()).await;
         }
         self.end().await;
+    }
+
+    /// Once this is over nothing is started, and all ends are with the completer. A claim that is cut off here is over for
+    /// whoever hands back what we do not know.
+    async fn stop_claiming(&mut self) {
+        if timeout(LAST_STEPS, &mut self.dispatcher).await.is_err() {
+            self.dispatcher.abort();
+            let _ = (&mut self.dispatcher).await;
+        }
     }
 
     /// The lease is lost: others take over what it held. What still runs has been told, what it
