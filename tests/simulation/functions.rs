@@ -67,6 +67,8 @@ pub(crate) enum How {
     Takes(u64),
     /// Blocks the thread for so many milliseconds.
     Blocks(u64),
+    /// Computes for so many thousand rounds, some microseconds each.
+    Computes(u64),
     /// Waits until the test opens the gate.
     Waits,
     /// Ends the process.
@@ -79,6 +81,7 @@ impl Task {
         match self.how {
             How::Takes(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
             How::Blocks(ms) => std::thread::sleep(Duration::from_millis(ms)),
+            How::Computes(thousands) => compute(thousands * 1000),
             How::Waits => witness.pass_gate().await,
             How::Aborts => std::process::abort(),
         }
@@ -86,6 +89,12 @@ impl Task {
         witness.note("leave", work, attempt);
         Ok(attempt)
     }
+}
+
+/// Takes what it takes of the processor, however long that is.
+fn compute(rounds: u64) {
+    let sum = (0..rounds).fold(0, |sum: u64, round| sum.rotate_left(7) ^ round);
+    std::hint::black_box(sum);
 }
 
 /// An action that is entered at most once.

@@ -79,6 +79,27 @@ async fn frozen_again_and_again_under_load_it_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
+async fn with_a_twentieth_of_a_processor_it_loses_and_doubles_nothing() {
+    let world = World::new().await;
+    let processes = [world.process().await, world.process().await];
+    let starved: Vec<_> = processes.iter().map(workpool_tests::Process::starve).collect();
+    let mut items = Vec::new();
+    for _ in 0..20 {
+        for kind in [Kind::Once, Kind::Again] {
+            items.push(enqueue_one(world.workpool(), kind, How::Computes(2000)).await);
+        }
+    }
+    world.quiet(Duration::from_mins(2)).await;
+    drop(starved);
+    for process in processes {
+        process.thaw().await;
+        process.terminate().await;
+    }
+    println!("{:?}", audit::check(&world, &items).await);
+    audit::nobody_is_left(&world).await;
+}
+
+#[tokio::test]
 async fn a_frozen_process_that_reads_no_notifications_holds_back_vacuum_for_a_minute_at_most() {
     const STUCK: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'workpool listener' AND wait_event = 'ClientWrite'

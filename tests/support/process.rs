@@ -66,6 +66,17 @@ impl Process {
         self.signal("CONT").await;
     }
 
+    /// Leaves it a twentieth of a processor, as `cpulimit` does, until the answer is dropped; it may be frozen then.
+    #[must_use]
+    pub fn starve(&self) -> Child {
+        let pid = self.pid();
+        let turns =
+            format!("while kill -CONT {pid}; do sleep 0.005; kill -STOP {pid}; sleep 0.095; done");
+        let mut command = Command::new("sh");
+        let command = command.arg("-c").arg(turns).stderr(Stdio::null());
+        command.kill_on_drop(true).spawn().unwrap()
+    }
+
     /// Waits until it is frozen, by itself.
     pub async fn frozen(&self) {
         let stat = format!("/proc/{}/stat", self.pid());
