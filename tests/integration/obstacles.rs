@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
-use workpool::Cancel;
-use workpool_tests::Stage;
+use workpool::{Cancel, Status};
+use workpool_tests::{Stage, patiently, setup};
 
-use crate::functions::echo;
+use crate::functions::{echo, note};
 
 /// How long somebody else's transaction holds a row: a few times the limit.
 const HELD: Duration = Duration::from_millis(300);
@@ -43,4 +43,34 @@ async fn calls_outlast_a_short_limit_on_waiting_for_locks() {
     let all = pool.cancel_all().run();
     while_held(&stage, "work", all).await.unwrap();
     while_held(&stage, "pools", pool.remove()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pause_that_is_not_committed_holds_up_no_other_pool() {
+    let stage = Stage::new().await;
+    let workpool = stage.workpool();
+    let worker = setup::quick(workpool).state(stage.gates.clone()).state(stage.witness.clone());
+    let worker = worker.start().await.unwrap();
+    let text = || "x".to_owned();
+    for held in [false, true] {
+        let mut tx = workpool.db().begin().await.unwrap();
+        if held {
+            sqlx::query("UPDATE workpool.pools SET paused = true WHERE name = 'notes'")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        let note = note::enqueue(workpool, text()).await.unwrap();
+        for _ in 0..5 {
+            let id = echo::enqueue(workpool, text()).await.unwrap();
+            patiently("the other pool goes on", workpool.result(id)).await.unwrap();
+        }
+        if held {
+            let status = workpool.status(note).await.unwrap();
+            assert!(matches!(status, Some(Status::Pending { .. })), "{status:?}");
+        }
+        tx.rollback().await.unwrap();
+        patiently("it goes on", workpool.result(note)).await.unwrap();
+    }
+    worker.shutdown().await;
 }

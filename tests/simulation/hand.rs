@@ -176,7 +176,8 @@ impl Hand {
     }
 
     pub(crate) async fn lock_slots(&mut self) {
-        let lock = sqlx::query(self.sql("lock_slots")).bind(self.worker);
+        let none = Vec::<String>::new();
+        let lock = sqlx::query(self.sql("lock_slots")).bind(self.worker).bind(none);
         lock.execute(&mut self.conn).await.unwrap();
     }
 
@@ -285,7 +286,7 @@ impl Hand {
         self.begin().await;
         self.lock_slots().await;
         let query = sqlx::query_as(self.sql("release_unknown"));
-        let query = query.bind(self.worker).bind(Vec::<Uuid>::new());
+        let query = query.bind(self.worker).bind(Vec::<Uuid>::new()).bind(Vec::<String>::new());
         let rows: Vec<(Uuid, bool)> = query.fetch_all(&mut self.conn).await.unwrap();
         self.cancel_released(&rows).await;
         self.commit().await;

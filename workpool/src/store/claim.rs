@@ -166,19 +166,23 @@ impl Store {
     }
 
     /// Hands back what is marked as ours and is not in `in_hand`, once every claim under way is
-    /// over. Nothing of it was entered, because its claim was never confirmed.
+    /// over. Nothing of it was entered, because its claim was never confirmed. Not in the pools that
+    /// somebody holds.
     pub(crate) async fn release_unknown(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
         in_hand: &[Uuid],
+        held: &[&str],
     ) -> SqlResult<Vec<Uuid>> {
         let mut tx = self.begin(conn).await?;
-        self.query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
+        let lock = self.query(self.sql().lock_slots.clone()).bind(worker).bind(held);
+        lock.execute(&mut *tx).await?;
         let released: Vec<(Uuid, bool)> = self
             .query_as(self.sql().release_unknown.clone())
             .bind(worker)
             .bind(in_hand)
+            .bind(held)
             .fetch_all(&mut *tx)
             .await?;
         self.cancel_released(&mut tx, &released).await?;

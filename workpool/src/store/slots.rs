@@ -80,10 +80,12 @@ impl Store {
         conn: &mut PgConnection,
         worker: Uuid,
         keep: &[(&str, i64)],
+        held: &[&str],
     ) -> SqlResult<()> {
         failpoint::reach(failpoint::GIVE_SEND, &mut *conn).await?;
         let mut tx = self.begin(conn).await?;
-        self.query(self.sql().lock_slots.clone()).bind(worker).execute(&mut *tx).await?;
+        let lock = self.query(self.sql().lock_slots.clone()).bind(worker).bind(held);
+        lock.execute(&mut *tx).await?;
         self.query(self.sql().give_back.clone())
             .bind(worker)
             .bind(keep.iter().map(|(pool, _)| *pool).collect::<Vec<_>>())
@@ -93,6 +95,16 @@ impl Store {
             .await?;
         tx.commit().await?;
         failpoint::reach(failpoint::GIVE_DONE, conn).await
+    }
+
+    /// The pools of a worker in which nothing would wait for somebody's transaction.
+    pub(crate) async fn free_pools(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+    ) -> SqlResult<Vec<String>> {
+        let sql = self.sql().free_pools.clone();
+        self.query_scalar(sql).bind(worker).fetch_all(conn).await
     }
 
     /// Lowers all our grants to what still runs.

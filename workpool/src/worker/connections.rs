@@ -102,7 +102,7 @@ fn control_settings(settings: &Settings, purpose: Purpose) -> Chosen {
     let deadline = settings.deadline();
     let patience = match purpose {
         Purpose::Ending => Duration::from_millis(200),
-        _ => (deadline / 2).min(Duration::from_secs(10)),
+        _ => (deadline / 2).min(Duration::from_secs(2)),
     };
     let mut chosen = vec![
         ("statement_timeout", millis(deadline * 4 / 5)),

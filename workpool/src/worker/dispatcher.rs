@@ -8,15 +8,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::ends::{End, Way};
+use super::held::held;
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::backoff::Backoff;
 use crate::hub::{Hint, next_hint};
-use crate::store::{PoolSync, SlotAsk, SqlResult};
+use crate::store::{PoolSync, SlotAsk, SqlResult, is_locked};
 use crate::telemetry;
 
 /// What others tell the dispatcher.
@@ -61,6 +63,8 @@ pub(crate) struct Dispatcher {
     pub(super) poll_at: Instant,
     /// Not before that, so that one look serves many.
     pub(super) peek_at: Instant,
+    /// When to ask in which pools somebody's transaction holds what we need.
+    pub(super) probe_at: Option<Instant>,
     backoff: Backoff,
 }
 
@@ -88,6 +92,7 @@ impl Dispatcher {
             uncertain: false,
             poll_at: Instant::now(),
             peek_at: Instant::now(),
+            probe_at: None,
         }
     }
 
@@ -103,9 +108,14 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     self.give_ends_back(Way::Back);
-                    // Whatever it was: nothing is started before the database has said what is
-                    // ours.
-                    self.uncertain = true;
+                    if is_locked(&error) {
+                        // It took no effect. Where it would wait again is found out first.
+                        self.probe_at = Some(Instant::now());
+                    } else {
+                        // Whatever it was: nothing is started before the database has said what is
+                        // ours.
+                        self.uncertain = true;
+                    }
                     sleep(self.backoff.failed(&error)).await;
                 }
             }
@@ -197,6 +207,7 @@ impl Dispatcher {
             self.give_ends_back(Way::Back);
             return Ok(false);
         }
+        self.probe().await?;
         if self.uncertain || Instant::now() >= self.reconcile_at {
             self.reconcile().await?;
         }
@@ -217,9 +228,11 @@ impl Dispatcher {
     async fn reconcile(&mut self) -> SqlResult<()> {
         let in_hand = self.shared.in_hand();
         let (store, worker) = (self.shared.store(), self.shared.worker);
-        let released =
-            self.shared.control(async |conn| store.release_unknown(conn, worker, &in_hand).await);
-        for id in released.await? {
+        let held = held(&self.pools);
+        let release = async |conn: &mut PgConnection| {
+            store.release_unknown(conn, worker, &in_hand, &held).await
+        };
+        for id in self.shared.control(release).await? {
             telemetry::released(id, "the answer to its claim was lost, so it was not entered");
         }
         let pause = if self.uncertain { RECONCILE_AGAIN } else { RECONCILE };
@@ -236,7 +249,10 @@ impl Dispatcher {
             return Ok(());
         }
         let (store, worker) = (self.shared.store(), self.shared.worker);
-        self.shared.control(async |conn| store.give_back(conn, worker, &keep).await).await?;
+        let held = held(&self.pools);
+        let give =
+            async |conn: &mut PgConnection| store.give_back(conn, worker, &keep, &held).await;
+        self.shared.control(give).await?;
         for pool in self.pools.values_mut() {
             pool.gave_back();
         }
@@ -312,6 +328,7 @@ impl Dispatcher {
         } else {
             now + Duration::from_millis(20)
         };
+        let at = self.probe_at.map_or(at, |probe| probe.min(at));
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             Some(event) = self.events.recv() => self.take_in(event),

@@ -185,7 +185,7 @@ async fn let_go(shared: &Shared) -> SqlResult<()> {
     // What nothing runs on any more, others can use.
     shared.control(async |conn| store.give_back_all(conn, worker, &in_hand).await).await?;
     if in_hand.is_empty() {
-        shared.control(async |conn| store.release_unknown(conn, worker, &[]).await).await?;
+        shared.control(async |conn| store.release_unknown(conn, worker, &[], &[]).await).await?;
         shared.control(async |conn| store.deregister(conn, worker).await).await?;
     }
     // The same for slots and work.

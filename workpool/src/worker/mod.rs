@@ -20,6 +20,7 @@ mod executor;
 mod group;
 mod guard;
 mod heartbeat;
+mod held;
 mod inbox;
 mod job;
 mod lease;

@@ -39,6 +39,8 @@ pub(crate) struct PoolState {
     pub(crate) ended: i64,
     granted: i64,
     frozen: bool,
+    /// Somebody's transaction holds its rows: nothing is asked there that would wait for that.
+    held: bool,
     /// Slots to keep at most, because others wait.
     cap: Option<i64>,
     /// The database has been told that we want more.
@@ -77,6 +79,7 @@ impl PoolState {
             ended: 0,
             granted: 0,
             frozen: false,
+            held: false,
             cap: None,
             waiting: false,
             max_parallelism: 0,
@@ -153,7 +156,8 @@ impl PoolState {
     /// than are in use: what was read of the database may be older than our latest grant.
     pub(crate) fn surplus(&self) -> Option<i64> {
         let keep = self.cap.map_or(self.granted, |cap| cap.min(self.granted)).max(self.running);
-        (keep < self.granted || (self.waiting && !self.hot)).then_some(keep)
+        let gives = !self.held && (keep < self.granted || (self.waiting && !self.hot));
+        gives.then_some(keep)
     }
 
     pub(crate) fn gave_back(&mut self) {
@@ -166,8 +170,20 @@ impl PoolState {
         }
     }
 
+    /// Takes in whether somebody holds its rows.
+    pub(crate) fn holds(&mut self, held: bool) {
+        if self.held && !held {
+            self.wake();
+        }
+        self.held = held;
+    }
+
+    pub(crate) const fn is_held(&self) -> bool {
+        self.held
+    }
+
     fn usable(&self) -> i64 {
-        if self.frozen {
+        if self.frozen || self.held {
             return 0;
         }
         self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.running + self.ended
@@ -176,7 +192,8 @@ impl PoolState {
     /// Whether there is more to claim once a slot becomes free.
     pub(crate) fn waits_for_slots(&self) -> bool {
         let full = self.usable() - self.ended <= 0;
-        self.hot && !self.paused && !self.frozen && full && self.granted <= TURNS
+        let barred = self.paused || self.frozen || self.held;
+        self.hot && !barred && full && self.granted <= TURNS
     }
 
     /// An item has ended, which the next claim is to write.
@@ -189,6 +206,7 @@ impl PoolState {
         let over = |until: Option<Instant>| until.is_none_or(|until| now >= until);
         self.hot
             && !self.paused
+            && !self.held
             && self.is_short()
             && over(self.denied_until)
             && over(self.yielded_until)
@@ -303,7 +321,7 @@ impl PoolState {
 
     /// When it is worth looking again without being told.
     pub(crate) fn next_look(&self, now: Instant) -> Option<Instant> {
-        if self.paused {
+        if self.paused || self.held {
             return None;
         }
         let own = if self.usable() > 0 {

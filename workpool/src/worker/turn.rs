@@ -67,6 +67,8 @@ impl Dispatcher {
             }
             Err(error) if is_locked(&error) || is_refusal(&error) => {
                 self.give_ends_back(Way::Back);
+                // Perhaps it is a pool that somebody holds.
+                self.probe_at.get_or_insert_with(Instant::now);
                 Ok(true)
             }
             Err(error) => {

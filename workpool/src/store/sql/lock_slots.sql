@@ -1,2 +1,2 @@
--- $1 worker
-SELECT pool FROM workpool.slots WHERE worker = $1 ORDER BY pool FOR UPDATE
+-- $1 worker, $2 pools to leave out
+SELECT pool FROM workpool.slots WHERE worker = $1 AND pool <> ALL ($2) ORDER BY pool FOR UPDATE
