@@ -7,8 +7,11 @@ use uuid::Uuid;
 use workpool::{Cancel, Status};
 
 use super::{ALL, POOL, count, database, ends, enqueued, in_order};
-use crate::audit::Kind;
+use crate::audit::{self, Kind};
+use crate::functions::How;
 use crate::hand::{Claim, End, Hand};
+use crate::load::enqueue_one;
+use crate::world::World;
 
 const WORKERS: &str = "SELECT count(*) FROM workpool.workers";
 
@@ -36,6 +39,20 @@ async fn recovery_leaves_a_mutation_alone_that_is_just_committing() {
     assert_eq!(count(workpool, WORKERS).await, 0);
     let free = "SELECT count(*) FROM workpool.callbacks WHERE worker IS NULL";
     assert_eq!(count(workpool, free).await, 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_has_just_started_buries_nobody_by_the_clock_of_the_database() {
+    let world = World::new().await;
+    let mut living = Hand::with_slots(world.workpool(), POOL, 1).await;
+    // The clock has jumped since it renewed its lease, of a minute, and it has not done so again yet.
+    living.expire().await;
+    let started = world.worker_here().start().await.unwrap();
+    let item = enqueue_one(world.workpool(), Kind::Once, How::Takes(1)).await;
+    world.quiet(Duration::from_secs(10)).await;
+    assert!(living.renew().await, "it was buried");
+    started.shutdown().await;
+    assert_eq!(audit::check(&world, &[item]).await.succeeded, 1);
 }
 
 #[tokio::test]
@@ -267,7 +284,7 @@ async fn rows_looked_at_in_vain(hand: &mut Hand) -> i64 {
     let statement = hand.sql("release_unknown");
     let explain = format!(
         "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
-        PREPARE walk AS {}; EXPLAIN (ANALYZE) EXECUTE walk('{}', '{{}}')",
+        PREPARE walk AS {}; EXPLAIN (ANALYZE) EXECUTE walk('{}', '{{}}', '{{}}')",
         statement.as_str(),
         hand.worker,
     );

@@ -59,7 +59,7 @@ pub(crate) struct LeaseRow {
     pub(crate) expires_at: Timestamp,
     pub(crate) lease_us: i64,
     pub(crate) expires_in_us: i64,
-    /// Marked as dead, or expired before the asking worker began.
+    /// Marked as dead.
     pub(crate) dead: bool,
     pub(crate) expired: bool,
 }

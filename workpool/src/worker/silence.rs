@@ -1,5 +1,6 @@
 //! Which workers have been silent for long enough, by the clock of this machine. A lease that looks
-//! expired because the clock of the database has jumped is renewed before that.
+//! expired because the clock of the database has jumped is renewed before that, whoever asks and
+//! since when.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
