@@ -328,3 +328,33 @@ async fn callbacks_that_are_due_together_share_transactions_and_each_takes_effec
     let transactions = transactions.iter().filter(|seen| seen.starts_with("transaction")).count();
     assert!(transactions < 100, "120 callbacks had {transactions} transactions");
 }
+
+#[tokio::test]
+async fn of_many_callbacks_that_were_tried_before_a_worker_takes_no_more_than_it_may_have_in_hand()
+{
+    const MANY: &str = "INSERT INTO workpool.callbacks
+            (id, pool, work_function, callback, context, outcome, attempts, result, run_at, attempt, fence)
+        SELECT gen_random_uuid(), 'ledger', 'entry', 'integration::groups::counted', to_json(n::text), 0, 1, '\"x\"', 'epoch', 1, 1
+        FROM generate_series(1, 2000) n";
+    const COUNTS: [&str; 3] = [
+        "CREATE TABLE in_hand (callbacks bigint)",
+        "CREATE FUNCTION count_in_hand() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO in_hand SELECT count(*) FROM workpool.callbacks WHERE worker IS NOT NULL;
+            RETURN NULL;
+        END $$",
+        "CREATE TRIGGER in_hand AFTER UPDATE ON workpool.callbacks
+            FOR EACH STATEMENT EXECUTE FUNCTION count_in_hand()",
+    ];
+    let stage = Stage::new().await;
+    for statement in COUNTS.into_iter().chain([MANY]) {
+        stage.execute(statement).await;
+    }
+    let worker = stage.start().await;
+    eventually("all of them have run", async || {
+        stage.value::<i64>("SELECT count(*) FROM workpool.callbacks").await == 0
+    })
+    .await;
+    worker.shutdown().await;
+    let most: i64 = stage.value("SELECT max(callbacks) FROM in_hand").await;
+    assert!(most <= 1000, "{most}");
+}

@@ -34,9 +34,14 @@ const LOCKED: Duration = Duration::from_millis(50);
 
 /// The callbacks that a statement which ends work may claim for this worker.
 pub(crate) fn at_once(shared: &Shared, resent: bool) -> &[&'static str] {
-    let room = shared.callbacks_in_hand().len() < IN_HAND;
+    let room = room(shared);
     // After a lost answer we would not know what we had claimed.
-    if room && !resent && !shared.stop.is_cancelled() { &shared.callback_names } else { &[] }
+    if room > 0 && !resent && !shared.stop.is_cancelled() { &shared.callback_names } else { &[] }
+}
+
+/// How many more may be in hand.
+fn room(shared: &Shared) -> usize {
+    IN_HAND.saturating_sub(shared.callbacks_in_hand().len())
 }
 
 /// Takes over a callback that the end of its work claimed for this worker.
@@ -69,10 +74,11 @@ pub(crate) async fn run(
             permit = Arc::clone(&permits).acquire_owned() => permit.expect("it is never closed"),
         };
         let looks = !known.all.is_empty() && !shared.stop.is_cancelled();
+        // Not while the table is due: rows in it would wait for ever behind what ends here.
+        let takes = !looks || Instant::now() < look_at || room(&shared) == 0;
         tokio::select! {
             () = done.cancelled() => break,
-            // Not while the table is due: rows in it would wait for ever behind what ends here.
-            Some(callbacks) = inbox.next(&shared), if !looks || Instant::now() < look_at => {
+            Some(callbacks) = inbox.next(&shared), if takes => {
                 start(&shared, callbacks, permit);
             }
             hint = next_hint(&mut hints) => {
@@ -116,11 +122,11 @@ async fn look(
     known: &Known,
     reconcile_at: &mut Instant,
 ) -> SqlResult<Duration> {
-    let free = permits.available_permits();
-    if free == 0 {
+    let (free, room) = (permits.available_permits(), room(shared));
+    if free == 0 || room == 0 {
         return Ok(AGAIN);
     }
-    let limit = i64::try_from(free).unwrap_or(i64::MAX);
+    let limit = i64::try_from(free.min(room)).unwrap_or(i64::MAX);
     let (store, worker) = (shared.store(), shared.worker);
     let uncertain = shared.callbacks_uncertain.swap(false, Ordering::AcqRel);
     if uncertain || Instant::now() >= *reconcile_at {
@@ -137,8 +143,8 @@ async fn look(
     if !next.is_zero() {
         return Ok(next);
     }
-    // Of those that share transactions, as many as these have room for.
-    let many = limit.saturating_mul(i64::try_from(MOST).unwrap_or(i64::MAX));
+    // Of those that share transactions, as many as these have room for; it may turn out that they do not.
+    let many = i64::try_from(free.saturating_mul(MOST).min(room)).unwrap_or(i64::MAX);
     let (grouped, others) = &known.parts;
     let mut transactions = 0;
     for (names, limit) in [(grouped, many), (others, limit)] {
