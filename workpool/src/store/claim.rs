@@ -214,17 +214,20 @@ impl Store {
         Ok(rows.into_iter().map(due).collect())
     }
 
-    /// Those of the pools in which something waits that was due before a time.
+    /// Those of the pools in which something waits that was due before a time, and how long the
+    /// server took to find out.
     pub(crate) async fn overdue(
         &self,
         conn: &mut PgConnection,
         pools: &[(Arc<str>, Timestamp)],
         functions: &[&str],
-    ) -> SqlResult<Vec<String>> {
+    ) -> SqlResult<(Vec<String>, Duration)> {
         let (pools, until): (Vec<_>, Vec<_>) =
             pools.iter().map(|(pool, at)| (&**pool, *at)).unzip();
-        let overdue = self.query_scalar(self.sql().overdue.clone());
-        overdue.bind(pools).bind(functions).bind(until).fetch_all(conn).await
+        let overdue = self.query_as(self.sql().overdue.clone());
+        let overdue = overdue.bind(pools).bind(functions).bind(until);
+        let (found, us): (_, i64) = overdue.fetch_one(conn).await?;
+        Ok((found, Duration::from_micros(us.max(0).unsigned_abs())))
     }
 }
 

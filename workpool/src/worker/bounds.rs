@@ -2,6 +2,7 @@
 //! while somebody holds an old snapshot nothing takes them away. Where the walk over them has become
 //! long, claims begin a little before now, and a survey beside them looks at the rest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,12 +11,12 @@ use crate::store::{Claimed, Timestamp};
 
 /// How long a claim may skip what lies before the last item of a full one.
 const SKIP: Duration = Duration::from_secs(1);
-/// A claim or a survey from the beginning that takes longer walks over too much.
+/// A claim or a survey from the beginning that takes the server longer walks over too much.
 const LONG: Duration = Duration::from_millis(10);
 /// So much before a claim is looked at again by the next: what was enqueued then may be committed
 /// only now.
 const LATE: Duration = Duration::from_secs(5);
-/// A survey may take a twentieth of the time, and is never further apart than that.
+/// A survey may take a twentieth of the time, but is never further apart than that.
 const SHARE: u32 = 20;
 const FAR: Duration = Duration::from_secs(5);
 /// When a survey has not answered.
@@ -29,6 +30,19 @@ pub(crate) struct Bounds {
     seen: Timestamp,
     /// While claims begin at `seen`: when to look at what is before.
     survey_at: Option<Instant>,
+    /// What of the time of a claim is that of the way to the server, as far as is known.
+    way: Duration,
+}
+
+/// What a survey found out.
+#[derive(Debug)]
+pub(crate) struct Survey {
+    /// Whether something waits before the floor, in each pool.
+    pub(crate) found: Vec<(Arc<str>, bool)>,
+    /// How long the server took.
+    pub(crate) took: Duration,
+    /// And everything else.
+    pub(crate) way: Duration,
 }
 
 /// What a claim found out.
@@ -51,7 +65,12 @@ impl Walk {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { last: (Timestamp::EPOCH, Instant::now()), seen: Timestamp::EPOCH, survey_at: None }
+        Self {
+            last: (Timestamp::EPOCH, Instant::now()),
+            seen: Timestamp::EPOCH,
+            survey_at: None,
+            way: Duration::ZERO,
+        }
     }
 }
 
@@ -80,7 +99,7 @@ impl Bounds {
             self.seen = if walk.full { late.min(last) } else { late };
         }
         if self.survey_at.is_none() && walk.since == Timestamp::EPOCH && self.seen > walk.since {
-            self.survey_at = next(walk.took, now);
+            self.survey_at = next(walk.took.saturating_sub(self.way), now);
         }
     }
 
@@ -96,14 +115,15 @@ impl Bounds {
         Some(self.seen)
     }
 
-    /// Takes in the answer: whether there is due work before the floor, if it is known.
-    pub(crate) fn surveyed(&mut self, found: Option<bool>, took: Duration, now: Instant) {
-        self.survey_at = match found {
-            // The next claim begins at the beginning.
-            Some(true) => None,
-            Some(false) => next(took, now),
-            None => Some(now + FAR),
+    /// Takes in the answer: whether there is due work before the floor. None: nobody knows.
+    pub(crate) fn surveyed(&mut self, survey: Option<(bool, &Survey)>, now: Instant) {
+        let Some((found, survey)) = survey else {
+            self.survey_at = Some(now + FAR);
+            return;
         };
+        self.way = survey.way;
+        // When there is, the next claim begins at the beginning.
+        self.survey_at = if found { None } else { next(survey.took, now) };
     }
 }
 
@@ -124,6 +144,10 @@ mod tests {
 
     fn walk(since: Timestamp, took: Duration, full: bool) -> Walk {
         Walk { since, took, last: Some((at(100), at(103))), full }
+    }
+
+    fn survey(took: Duration, way: Duration) -> Survey {
+        Survey { found: Vec::new(), took, way }
     }
 
     #[test]
@@ -158,19 +182,31 @@ mod tests {
         let then = now + long * SHARE;
         assert_eq!(bounds.survey(then), Some(at(98)));
         assert_eq!(bounds.survey(then), None, "one at a time");
-        bounds.surveyed(Some(false), long, then);
+        bounds.surveyed(Some((false, &survey(long, Duration::ZERO))), then);
         assert_eq!(bounds.floor(), at(98), "the walk is as long as before");
-        bounds.surveyed(None, long, then);
+        bounds.surveyed(None, then);
         assert_eq!(bounds.survey_at(), Some(then + FAR), "nobody knows");
-        bounds.surveyed(Some(false), LONG, then);
+        bounds.surveyed(Some((false, &survey(LONG, Duration::ZERO))), then);
         assert_eq!(bounds.floor(), Timestamp::EPOCH, "it is short again");
+    }
+
+    #[test]
+    fn a_long_way_is_no_long_walk() {
+        let (mut bounds, now, way) = (Bounds::default(), Instant::now(), 3 * LONG);
+        bounds.claimed(&walk(Timestamp::EPOCH, way + LONG / 2, false), now);
+        assert!(bounds.survey_at().is_some(), "it cannot know yet");
+        bounds.surveyed(Some((false, &survey(LONG / 2, way))), now);
+        bounds.claimed(&walk(Timestamp::EPOCH, way + LONG, false), now);
+        assert_eq!(bounds.survey_at(), None);
+        bounds.claimed(&walk(Timestamp::EPOCH, way + 2 * LONG, false), now);
+        assert!(bounds.survey_at().is_some());
     }
 
     #[test]
     fn what_a_survey_finds_is_claimed_from_the_beginning() {
         let (mut bounds, now) = (Bounds::default(), Instant::now());
         bounds.claimed(&walk(Timestamp::EPOCH, SECOND, false), now);
-        bounds.surveyed(Some(true), SECOND, now);
+        bounds.surveyed(Some((true, &survey(SECOND, Duration::ZERO))), now);
         assert_eq!(bounds.since(now), Timestamp::EPOCH);
         // Somebody else has got it: the walk is still long.
         bounds.claimed(&Walk { last: None, ..walk(Timestamp::EPOCH, SECOND, false) }, now);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
-use super::bounds::Walk;
+use super::bounds::{Survey, Walk};
 use super::dispatcher::{Dispatcher, Event};
 use super::executor;
 use super::pools::PoolState;
@@ -16,6 +16,9 @@ use crate::store::{Ask, Claimed, SqlResult, Timestamp};
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
+
+/// The most pools of one survey.
+const SURVEYED: usize = 8;
 
 /// What was asked of one pool.
 pub(super) struct Asked {
@@ -116,35 +119,56 @@ impl Dispatcher {
         Ok(any)
     }
 
-    /// Has those pools surveyed whose time has come, beside the claims.
+    /// Has some of those pools surveyed whose time has come, beside the claims.
     pub(super) fn survey(&mut self) {
+        if self.surveys {
+            return;
+        }
         let now = Instant::now();
         let due = |pool: &mut PoolState| Some((Arc::clone(&pool.name), pool.bounds.survey(now)?));
-        let pools: Vec<_> = self.pools.values_mut().filter_map(due).collect();
+        let pools: Vec<_> = self.pools.values_mut().filter_map(due).take(SURVEYED).collect();
         if pools.is_empty() {
             return;
         }
+        self.surveys = true;
         let shared = Arc::clone(&self.shared);
         self.shared.attempts.spawn(async move {
             let overdue = async |conn: &mut PgConnection| {
                 shared.store().overdue(conn, &pools, &shared.functions).await
             };
-            let found = shared.control(overdue).await.ok();
-            let surveyed =
-                |pool: &Arc<str>| Some(found.as_ref()?.iter().any(|name| **name == **pool));
-            let found = pools.iter().map(|(pool, _)| (Arc::clone(pool), surveyed(pool))).collect();
+            let answer = shared.control(overdue).await;
+            let pools = pools.iter().map(|(pool, _)| Arc::clone(pool));
+            let survey = match answer {
+                Ok((names, took)) => {
+                    let found = |pool: Arc<str>| (names.iter().any(|name| **name == *pool), pool);
+                    let found = pools.map(found).map(|(found, pool)| (pool, found)).collect();
+                    Ok(Survey { found, took, way: now.elapsed().saturating_sub(took) })
+                }
+                Err(_) => Err(pools.collect()),
+            };
             // The dispatcher may have stopped: it wants to know nothing then.
-            let _ = shared.events.send(Event::Surveyed { found, took: now.elapsed() });
+            let _ = shared.events.send(Event::Surveyed(survey));
         });
     }
 
     /// Takes in the answer.
-    pub(super) fn surveyed(&mut self, found: Vec<(Arc<str>, Option<bool>)>, took: Duration) {
-        for (name, found) in found {
-            if let Some(pool) = self.pools.get_mut(&name) {
-                pool.bounds.surveyed(found, took, Instant::now());
-                if found == Some(true) {
-                    pool.wake();
+    pub(super) fn surveyed(&mut self, survey: Result<Survey, Vec<Arc<str>>>) {
+        self.surveys = false;
+        let now = Instant::now();
+        match survey {
+            Ok(survey) => {
+                for (name, found) in &survey.found {
+                    let Some(pool) = self.pools.get_mut(name) else { continue };
+                    pool.bounds.surveyed(Some((*found, &survey)), now);
+                    if *found {
+                        pool.wake();
+                    }
+                }
+            }
+            Err(pools) => {
+                for name in pools {
+                    let Some(pool) = self.pools.get_mut(&name) else { continue };
+                    pool.bounds.surveyed(None, now);
                 }
             }
         }

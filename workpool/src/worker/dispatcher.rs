@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::bounds::Survey;
 use super::ends::{End, Way};
 use super::held::held;
 use super::pools::PoolState;
@@ -37,13 +38,8 @@ pub(crate) enum Event {
     Ended(Vec<End>),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
-    /// Whether something waits in a pool before where its claims begin, if it is known.
-    Surveyed {
-        /// Of each pool that was looked at.
-        found: Vec<(Arc<str>, Option<bool>)>,
-        /// How long that took.
-        took: Duration,
-    },
+    /// Whether something waits in pools before where their claims begin, or that this is not known.
+    Surveyed(Result<Survey, Vec<Arc<str>>>),
 }
 
 pub(crate) struct Dispatcher {
@@ -63,6 +59,8 @@ pub(crate) struct Dispatcher {
     pub(super) poll_at: Instant,
     /// Not before that, so that one look serves many.
     pub(super) peek_at: Instant,
+    /// A survey is under way.
+    pub(super) surveys: bool,
     /// When to ask in which pools somebody's transaction holds what we need.
     pub(super) probe_at: Option<Instant>,
     backoff: Backoff,
@@ -92,6 +90,7 @@ impl Dispatcher {
             uncertain: false,
             poll_at: Instant::now(),
             peek_at: Instant::now(),
+            surveys: false,
             probe_at: None,
         }
     }
@@ -167,7 +166,7 @@ impl Dispatcher {
                 }
             }
             Event::Synced(rows) => self.synced(rows),
-            Event::Surveyed { found, took } => self.surveyed(found, took),
+            Event::Surveyed(survey) => self.surveyed(survey),
         }
     }
 
