@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use workpool::{OutcomeKind, Status, WorkId};
 
-use crate::audit::{Enqueued, Kind};
+use super::{ALL, POOL};
+use crate::audit::{self, Enqueued, Kind};
 use crate::functions::How;
+use crate::hand::Hand;
 use crate::load::enqueue_one;
 use crate::world::{World, eventually, within};
 
@@ -87,4 +89,31 @@ async fn a_shutdown_does_not_forget_an_end_that_has_to_wait_for_a_lock() {
     world.quiet(Duration::from_secs(5)).await;
     next.shutdown().await;
     crate::audit::nobody_is_left(&world).await;
+}
+
+#[tokio::test]
+async fn what_was_claimed_late_in_a_pool_that_somebody_held_is_handed_back_before_anything_starts_there()
+ {
+    const LOOKED: &str = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'workpool' AND query LIKE '%SKIP LOCKED'";
+    let world = World::new().await;
+    world.limit(1).await;
+    let worker = world.worker_here().start().await.unwrap();
+    let mut items = vec![enqueue_one(world.workpool(), Kind::Once, How::Takes(1)).await];
+    world.quiet(Duration::from_secs(10)).await;
+    // The server runs a claim of its that it has given up, and does not commit yet.
+    let mut late = Hand::new(world.workpool()).await;
+    late.worker = worker.id();
+    late.begin().await;
+    late.lock_slots().await;
+    for _ in 0..2 {
+        items.push(enqueue_one(world.workpool(), Kind::Once, How::Takes(1)).await);
+    }
+    assert_eq!(late.claim(POOL, 1, 0, &ALL).await.len(), 1);
+    eventually("it leaves the pool alone", async || world.count(LOOKED).await > 0).await;
+    late.commit().await;
+    world.quiet(Duration::from_secs(10)).await;
+    worker.shutdown().await;
+    assert_eq!(audit::check(&world, &items).await.succeeded, 3);
+    audit::nobody_is_left(&world).await;
 }

@@ -54,7 +54,7 @@ pub(crate) struct Dispatcher {
     /// now and then in any case.
     reconcile_at: Instant,
     /// Nothing is started before that was done.
-    uncertain: bool,
+    pub(super) uncertain: bool,
     /// When to look at all pools, whatever they say.
     pub(super) poll_at: Instant,
     /// Not before that, so that one look serves many.

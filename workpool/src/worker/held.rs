@@ -29,7 +29,10 @@ impl Dispatcher {
         let free = self.shared.control(async |conn| store.free_pools(conn, worker).await).await?;
         let free: HashSet<_> = free.iter().map(String::as_str).collect();
         for pool in self.pools.values_mut() {
-            pool.holds(!free.contains(&*pool.name));
+            let held = !free.contains(&*pool.name);
+            // Looks for lost claims have left it out.
+            self.uncertain |= pool.is_held() && !held;
+            pool.holds(held);
         }
         let any = self.pools.values().any(PoolState::is_held);
         self.probe_at = any.then(|| Instant::now() + PROBE);
