@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor, SqlStr};
-use workpool::inspect::{WorkFilter, WorkState};
+use workpool::inspect::{Retried, RunNow, WorkFilter, WorkState};
 use workpool::testing::Postgres;
-use workpool::{Cancel, Error, WorkId, Workpool, sqlx};
+use workpool::{Cancel, Error, LogLevel, Pool, WorkId, Workpool, sqlx};
 use workpool_tests::{Gates, Witness, patiently, setup};
 
 use crate::functions::echo;
@@ -29,7 +29,7 @@ impl Server {
         let postgres = Postgres::start().await.unwrap_or_else(|error| panic!("{error}"));
         let owner = Workpool::connect(&postgres.url()).await.unwrap();
         owner.db().execute(grants()).await.unwrap();
-        for role in ["worker", "enqueuer", "viewer"] {
+        for role in ["worker", "enqueuer", "viewer", "steward"] {
             let user = format!("CREATE USER a_{role} IN ROLE workpool_{role}");
             owner.db().execute(AssertSqlSafe(user)).await.unwrap();
         }
@@ -128,6 +128,32 @@ async fn work_goes_its_way_between_an_enqueuer_and_a_worker_with_few_privileges(
     sees_everything_but_contents(&viewer, waiting).await;
     worker.shutdown().await;
     assert!(worker_is_gone(&server.owner).await);
+}
+
+#[tokio::test]
+async fn a_steward_steers_pools_and_work_and_leaves_a_record() {
+    let server = Server::new().await;
+    let worker = setup::quick(&server.handle("worker").await);
+    let worker = worker.state(Gates::default()).state(Witness::default()).start().await.unwrap();
+    let steward = server.handle("steward").await;
+    steward.create_pool(Pool::new("tenant-42")).await.unwrap();
+    let inspector = steward.inspect();
+    inspector.set_max_parallelism("echo", 3).await.unwrap();
+    inspector.pause("echo").await.unwrap();
+    let later = Duration::from_hours(1);
+    let id = echo::enqueue(&steward, "x".into()).run_after(later).await.unwrap();
+    assert_eq!(inspector.run_now(id.uuid()).await.unwrap(), RunNow::Due);
+    assert_eq!(inspector.cancel(id.uuid()).await.unwrap(), Cancel::Canceled);
+    inspector.resume("echo").await.unwrap();
+    assert!(matches!(inspector.retry(id.uuid()).await.unwrap(), Retried::As(_)));
+    inspector.replay_callbacks(&[id.uuid()]).await.unwrap();
+    inspector.prune("echo", Duration::ZERO, 10).await.unwrap();
+    steward.pool("tenant-42").set_log_level(LogLevel::Off).await.unwrap();
+    steward.pool("tenant-42").remove().await.unwrap();
+    assert_eq!(inspector.audit(100).await.unwrap().len(), 8);
+    let forget = sqlx::query("DELETE FROM workpool.audit").execute(steward.db()).await;
+    assert!(forget.is_err(), "what is on record stays");
+    worker.shutdown().await;
 }
 
 /// What the person on call may read without seeing anybody's data.
