@@ -1,13 +1,13 @@
 //! The protocol as a model, searched until no state is left: two workers, two work items, a pool
 //! with a limit of one or two, and every fault at every place, within a bound on their number.
 //!
-//! To be read beside the SQL: `statements.rs` has a method for each file of the store, one step with
-//! the same guards. `steps.rs` and `attempts.rs` are what workers do with them, `faults.rs` what they
+//! To be read beside the SQL: `statements.rs` has a method for each statement about claims, ends, slots,
+//! recovery and callbacks, one step with the same guards. `steps.rs` and `attempts.rs` are what workers do with them, `faults.rs` what they
 //! do without an answer, `state.rs`, `rows.rs` and `hand.rs` what there is, `properties.rs` what must
 //! hold, and `sabotage.rs` shows for each guard that without it something does not.
 //!
 //! What is left out: time (whatever may be due is due, backoffs and polls take any time or none), hints,
-//! batches (a statement about two items is two steps), several pools, shutdowns, rows that
+//! batches (a statement about two items is two steps), transactions that are shared, ends that are written with a claim, several pools, shutdowns, rows that
 //! somebody deletes. A worker that is frozen is one that takes no step, so every search has it; it
 //! counts as a fault when its lease runs out. Faults are bounded, since each one multiplies the
 //! states: a table of searches covers them in pairs, and more of them on fewer items. With

@@ -73,8 +73,8 @@ macro_rules! attempt_methods {
                 self.attempt.state.get()
             }
 
-            /// The id of the work item. With [`attempt`](Self::attempt) it makes a key that a
-            /// remote service can recognize a repeated request by.
+            /// The id of the work item, the same in all of its attempts: give it to a remote
+            /// service as a key to recognize a repeated request by.
             #[must_use]
             pub const fn work_id(&self) -> Uuid {
                 self.attempt.work_id

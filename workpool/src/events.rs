@@ -4,7 +4,7 @@
 //! | event | level | fields |
 //! |---|---|---|
 //! | `enqueued` | DEBUG | `work_id`, `pool`, `function`, `run_at` |
-//! | `started` | INFO | `work_id`, `pool`, `function`, `attempt`, `start_lag_ms`: from the due time to the claim, by the clock of the database |
+//! | `started` | INFO | `work_id`, `pool`, `function`, `attempt`, `start_lag_ms`: from the due time until its function was entered; to the claim by the clock of the database |
 //! | `completed` | INFO | `work_id`, `pool`, `function`, `attempts`, `status`: `success`, `failed`, `canceled` or `retrying`; `duration_ms` |
 //! | `report` | INFO | once a minute per pool, from one of all workers, also when idle: `pool`, `completed`, `succeeded`, `failed`, `retries`, `canceled`, `running`, `backlog` (due only), `failure_rate`, `permanent_failure_rate` |
 //! | `recovered` | WARN | `work_id`, `pool`, `function`, `outcome`, `worker` (the dead one), `why` |
@@ -13,7 +13,7 @@
 //! | `unknown_worker` | WARN | `worker`, `why`: rows written by hand are recovered as a dead worker's |
 //! | `lease_lost` | WARN | `worker`, `why` |
 //! | `callback_failed` | WARN | `work_id`, `callback`, `attempt`, `why` |
-//! | `parked` | WARN | `work_id`, `callback`, `why`: given up; mend the cause and replay it |
+//! | `parked` | WARN | `work_id`, `callback`, `why`: a callback was given up: mend the cause and replay it; or a row or the end of an attempt makes no sense or cannot be stored, and `callback` is the function |
 //! | `unknown_function` | WARN | `function`, `pool`, `items`, `why` |
 //! | `undeclared_pool` | WARN | `why`: a pool that is only named by a string |
 //! | `trouble` | WARN | `what`, `why`: a loop met an error, and goes on trying; once per outage, of which `what` is `connections` |
@@ -33,5 +33,5 @@
 //! a callback to the attempt that ended the work. `WorkerBuilder::continue_traces` makes them
 //! children instead.
 //!
-//! [`PoolHandle::set_log_level`](crate::PoolHandle::set_log_level) limits what workers log of a
-//! pool, at run time. Arguments, contexts and results are never logged.
+//! [`PoolHandle::set_log_level`](crate::PoolHandle::set_log_level) decides, at run time, whether workers log
+//! `started`, `completed` and `report` of a pool. Arguments, contexts and results are never logged.

@@ -7,20 +7,22 @@ use std::time::SystemTime;
 use tracing::field::Empty;
 use uuid::Uuid;
 
-/// How much is logged of a pool: its row in the database says so, workers follow in a second.
+/// Whether workers log `started`, `completed` and `report` of a pool: from `Info` on. Its row in the
+/// database says so, and workers follow in a second. Warnings and `enqueued` are left to the
+/// subscriber's filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogLevel {
-    /// Nothing.
+    /// None of these.
     Off,
-    /// Errors.
+    /// None of these.
     Error,
-    /// And warnings.
+    /// None of these.
     Warn,
-    /// And the start and end of attempts, and reports. The default.
+    /// The start and end of attempts, and reports. The default.
     Info,
-    /// And enqueues.
+    /// As `Info`.
     Debug,
-    /// Everything.
+    /// As `Info`.
     Trace,
 }
 

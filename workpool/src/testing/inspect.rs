@@ -13,7 +13,8 @@ use crate::payload::Storable;
 /// The most items that are looked at.
 const LIMIT: i64 = 10_000;
 
-/// The arguments of all work of a function that has not ended, by due time.
+/// The arguments of all work of a function that has not ended, by due time. Looks at the first 10,000 items
+/// of all functions.
 ///
 /// # Errors
 ///

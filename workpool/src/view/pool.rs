@@ -132,7 +132,7 @@ pub struct Bucket {
     /// What ended in it.
     #[serde(flatten)]
     pub ended: Ended,
-    /// From due to entered, on average; none without attempts.
+    /// From due to claimed, on average; none without attempts.
     pub lag_avg_ms: Option<f64>,
     /// The longest of these.
     pub lag_max_ms: Option<f64>,

@@ -110,8 +110,10 @@ pub struct WorkerBuilder {
 impl Workpool {
     /// A worker in this process, for all functions that are linked into it and all pools.
     ///
-    /// It uses up to 8 connections of its own for its loops and up to
-    /// [`transactions`](WorkerBuilder::transactions) for the bodies of mutations.
+    /// It uses up to 8 connections of its own for its loops, up to
+    /// [`transactions`](WorkerBuilder::transactions) and 16 more for bodies, and up to
+    /// [`callback_parallelism`](WorkerBuilder::callback_parallelism) for callbacks: 39 by default, beside
+    /// those of the handle and one that listens.
     pub fn worker(&self) -> WorkerBuilder {
         WorkerBuilder {
             workpool: self.clone(),
