@@ -179,6 +179,17 @@ async fn a_declared_pool_comes_back_when_a_process_connects() {
 }
 
 #[tokio::test]
+async fn a_worker_for_a_function_that_the_program_does_not_have_is_refused() {
+    let stage = Stage::new().await;
+    let only = ["integration::functions::ecko"];
+    let refused = stage.worker().only_functions(only).start().await.unwrap_err();
+    assert!(
+        refused.to_string().contains("did you mean `integration::functions::echo`?"),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
 async fn functions_that_a_worker_does_not_have_stay_pending_and_use_no_attempt() {
     let stage = Stage::new().await;
     let workpool = stage.workpool();

@@ -136,6 +136,21 @@ impl Registry {
         known.map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"))
     }
 
+    /// Names to restrict a worker to, of which this program has each.
+    pub(crate) fn check_names<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n String>,
+    ) -> Result<()> {
+        let known = self.names(false);
+        let Some(name) = names.into_iter().find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        let near = known.iter().find(|known| within_two_edits(known, name));
+        let hint = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+        let why = format!("this program has no function `{name}` to claim{hint}");
+        Err(Error::invalid("only_functions", why))
+    }
+
     /// Missing application state of these functions and of all callbacks, in one error.
     pub(crate) fn check_state(&self, state: &State, claimed: &[&str]) -> Result<()> {
         let runs = |spec: &FunctionSpec| {

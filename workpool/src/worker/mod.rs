@@ -140,30 +140,13 @@ impl Now {
     }
 }
 
-/// What each life of a worker begins with.
-#[derive(Clone)]
-struct Source {
-    workpool: Workpool,
-    registry: Arc<Registry>,
-    state: Arc<State>,
-    settings: Arc<Settings>,
-    connections: Connections,
-    troubles: Arc<Troubles>,
-}
-
-impl Source {
-    fn parts(&self) -> Parts {
-        let Self { workpool, registry, state, settings, connections, troubles } = self.clone();
-        Parts { workpool, registry, state, settings, connections, troubles }
-    }
-}
-
 /// Checks everything, registers, and starts the tasks.
 async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<Worker> {
     settings.check()?;
     let registry = Registry::collect(false)?;
+    registry.check_names(settings.functions.iter().flatten())?;
     registry.check_state(&state, &settings.functions(&registry))?;
-    let source = Source {
+    let parts = Parts {
         connections: Connections::open(&workpool, &settings),
         registry: Arc::new(registry),
         state: Arc::new(state),
@@ -171,24 +154,24 @@ async fn start(workpool: Workpool, settings: Settings, state: State) -> Result<W
         troubles: Arc::default(),
         workpool,
     };
-    log_registry(&source);
-    source.workpool.listen();
+    log_registry(&parts);
+    parts.workpool.listen();
     // In a task of its own: a registration dropped half-way would leave its connection unusable. The
     // worker is made there too: when nobody waits for it any more, dropping it stops it.
-    tokio::spawn(launch(source)).await.expect("registering does not panic")
+    tokio::spawn(launch(parts)).await.expect("registering does not panic")
 }
 
-async fn launch(source: Source) -> Result<Worker> {
-    let life = Life::begin(source.parts()).await?;
+async fn launch(parts: Parts) -> Result<Worker> {
+    let life = Life::begin(parts.clone()).await?;
     let shared = Mutex::new(Arc::clone(&life.shared));
     let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
-    let now = Arc::new(Now { shared, troubles: Arc::clone(&source.troubles), stop, ended });
-    let task = tokio::spawn(supervise(source, life, Arc::clone(&now)));
+    let now = Arc::new(Now { shared, troubles: Arc::clone(&parts.troubles), stop, ended });
+    let task = tokio::spawn(supervise(parts, life, Arc::clone(&now)));
     Ok(Worker { task: Some(task), now })
 }
 
 /// Ends the life when it is told to, and begins another whenever the lease was lost.
-async fn supervise(source: Source, mut life: Life, now: Arc<Now>) {
+async fn supervise(parts: Parts, mut life: Life, now: Arc<Now>) {
     let _ended = now.ended.clone().drop_guard();
     loop {
         tokio::select! {
@@ -196,9 +179,9 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>) {
             () = life.over() => {}
         }
         life.abandon();
-        let mut backoff = Backoff::counted("registration", Arc::clone(&source.troubles));
+        let mut backoff = Backoff::counted("registration", Arc::clone(&parts.troubles));
         life = loop {
-            match Life::begin(source.parts()).await {
+            match Life::begin(parts.clone()).await {
                 Ok(life) => break life,
                 Err(error) => {
                     let pause = backoff.failed(&error);
@@ -213,12 +196,12 @@ async fn supervise(source: Source, mut life: Life, now: Arc<Now>) {
         now.set(&life);
     }
     life.shut_down().await;
-    source.connections.close(life::LAST_STEPS).await;
+    parts.connections.close(life::LAST_STEPS).await;
 }
 
-fn log_registry(source: &Source) {
-    let registry = &source.registry;
-    let mut functions = source.settings.functions(registry);
+fn log_registry(parts: &Parts) {
+    let registry = &parts.registry;
+    let mut functions = parts.settings.functions(registry);
     functions.extend(registry.names(true));
     let pools: Vec<_> = registry.pools().iter().map(|pool| pool.name).collect();
     telemetry::registered(&functions, &pools, &registry.undeclared());

@@ -25,7 +25,7 @@ pub(crate) struct Settings {
     pub(crate) continue_traces: bool,
     pub(crate) host: String,
     pools: Option<BTreeSet<String>>,
-    functions: Option<BTreeSet<String>>,
+    pub(super) functions: Option<BTreeSet<String>>,
 }
 
 impl Default for Settings {
@@ -199,7 +199,7 @@ impl WorkerBuilder {
     }
 
     /// Claims only these functions, by their registered names; others are left to other workers, and
-    /// need no state here.
+    /// need no state here. [`start`](Self::start) refuses a name that no function of this program has.
     pub fn only_functions<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.settings.functions = Some(names.into_iter().map(Into::into).collect());
         self

@@ -77,7 +77,8 @@ struct InHand {
     _running: Level,
 }
 
-/// The parts that a life begins with.
+/// What each life of a worker begins with.
+#[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) workpool: Workpool,
     pub(crate) registry: Arc<Registry>,
