@@ -40,7 +40,7 @@ pub enum Error {
     UnknownPool(String),
 
     /// The pool still has work; cancel it or let it end first.
-    #[error("pool `{0}` still has work that has not ended")]
+    #[error("pool `{0}` still has work that has not ended: cancel it or let it end first")]
     PoolInUse(String),
 
     /// No work with this id is known: never enqueued, rolled back, or pruned.
@@ -69,12 +69,14 @@ pub enum Error {
 
     /// This attempt is no longer the current one: its lease was lost, and what it does through its
     /// context is refused. Stop.
-    #[error("this attempt was superseded: its lease was lost, and its writes are refused")]
+    #[error("this attempt was superseded: its lease was lost, and its writes are refused; stop")]
     Superseded,
 
     /// The answer to a commit was lost, and whether it took place cannot be found out. Nothing was
     /// enqueued twice; asking again with the same id is safe while the status is kept.
-    #[error("it is not known whether work {id} was enqueued: the connection was lost")]
+    #[error(
+        "it is not known whether work {id} was enqueued: the connection was lost; ask again with the same id"
+    )]
     Unconfirmed {
         /// The id it has if it was.
         id: Uuid,

@@ -56,6 +56,29 @@ pub enum FailureKind {
     Invalid,
 }
 
+impl FailureKind {
+    /// The word that is stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::NonRetryable => "non_retryable",
+            Self::Panic => "panic",
+            Self::Timeout => "timeout",
+            Self::Lost => "lost",
+            Self::Undecodable => "undecodable",
+            Self::UnstorableResult => "unstorable_result",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// What the worker is to do about a failure, beyond the policy.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) enum Advice {
@@ -81,15 +104,27 @@ impl Failure {
     }
 
     /// An ordinary failure, for functions that return `Result<T, Failure>`: tried again by the
-    /// policy of the work.
+    /// policy of the work, also if the error was marked otherwise.
     pub fn retryable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::from_error(error.into())
+        let failure = Self::from_error(error.into());
+        match failure.advice {
+            Advice::Policy | Advice::RunAgain => failure,
+            Advice::Stop | Advice::After(_) => failure.tried_again(Advice::Policy),
+        }
     }
 
     /// A failure after which the next attempt, if one is left, comes after `delay` instead of the
-    /// policy's backoff.
+    /// policy's backoff, also if the error was marked otherwise.
     pub fn retry_after(delay: Duration, error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { advice: Advice::After(delay), ..Self::from_error(error.into()) }
+        Self::from_error(error.into()).tried_again(Advice::After(delay))
+    }
+
+    fn tried_again(self, advice: Advice) -> Self {
+        let kind = match self.kind {
+            FailureKind::NonRetryable => FailureKind::Error,
+            kind => kind,
+        };
+        Self { kind, advice, ..self }
     }
 
     /// What kind of failure it was.
@@ -274,6 +309,13 @@ pub trait ResultExt<T> {
     /// Those of `self`, wrapped.
     fn non_retryable(self) -> Result<T, Failure>;
 
+    /// Turns any error into one that is tried again by the policy of the work.
+    ///
+    /// # Errors
+    ///
+    /// Those of `self`, wrapped.
+    fn retryable(self) -> Result<T, Failure>;
+
     /// Turns any error into one after which the next attempt comes after `delay`.
     ///
     /// # Errors
@@ -285,6 +327,10 @@ pub trait ResultExt<T> {
 impl<T, E: Into<Box<dyn StdError + Send + Sync>>> ResultExt<T> for Result<T, E> {
     fn non_retryable(self) -> Result<T, Failure> {
         self.map_err(Failure::non_retryable)
+    }
+
+    fn retryable(self) -> Result<T, Failure> {
+        self.map_err(Failure::retryable)
     }
 
     fn retry_after(self, delay: Duration) -> Result<T, Failure> {
@@ -320,11 +366,30 @@ mod tests {
     }
 
     #[test]
+    fn the_last_mark_of_an_error_counts() {
+        let stopped = || Failure::non_retryable("inner");
+        let wrapped = || Wrapped(stopped());
+        for failure in [Failure::retryable(stopped()), Failure::retryable(wrapped())] {
+            assert_eq!((failure.advice(), failure.kind()), (Advice::Policy, FailureKind::Error));
+        }
+        let later = Failure::retry_after(Duration::from_secs(9), stopped());
+        assert_eq!(later.kind(), FailureKind::Error);
+        assert_eq!(Failure::retryable(later).advice(), Advice::Policy);
+    }
+
+    #[test]
     fn long_and_dirty_text_is_cut_and_cleaned() {
         let failure = Failure::from_error(format!("a\0{}", "ü".repeat(10_000_000)).into());
         assert!(failure.message().len() < KEPT + 20);
         assert!(failure.message().starts_with("a\u{FFFD}ü"));
         assert_eq!(Failure::from_json(&failure.to_json()), failure);
+    }
+
+    #[test]
+    fn the_word_of_a_kind_is_what_is_stored() {
+        for kind in [FailureKind::Error, FailureKind::NonRetryable, FailureKind::UnstorableResult] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a work item is to the outside: its id, its status, its outcome. Knows nothing of storage.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use crate::failure::Failure;
 /// let id: WorkId<u32> = WorkId::new();
 /// let same: WorkId<u32> = id.to_string().parse().unwrap();
 /// assert_eq!(id, same);
+/// assert!(WorkId::new() > id);
 /// ```
 pub struct WorkId<T> {
     uuid: Uuid,
@@ -64,6 +66,18 @@ impl<T> PartialEq for WorkId<T> {
 }
 
 impl<T> Eq for WorkId<T> {}
+
+impl<T> PartialOrd for WorkId<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> Ord for WorkId<T> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.uuid.cmp(&other.uuid)
+    }
+}
 
 impl<T> std::hash::Hash for WorkId<T> {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {

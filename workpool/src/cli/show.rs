@@ -60,8 +60,7 @@ fn shown(detail: &WorkDetail) -> String {
     let said = said.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let mut text = facts(said);
     for failure in &detail.failures {
-        let kind = serde_json::to_value(failure.kind()).unwrap_or_default();
-        let kind = kind.as_str().unwrap_or_default();
+        let kind = failure.kind();
         let message = clean(failure.message());
         let at = failure.at().map(|at| format!(" at {}", Time::from(at))).unwrap_or_default();
         let took = failure.took().map(|took| format!(" after {}", time(took))).unwrap_or_default();

@@ -28,7 +28,7 @@ impl Timestamp {
             .ok()
             .map(|us| Self(us - OFFSET_US))
             .filter(|at| at.0 < END_US)
-            .ok_or_else(|| "run_at lies beyond the year 9999".into())
+            .ok_or_else(|| "it lies beyond the year 9999".into())
     }
 
     /// So much earlier.

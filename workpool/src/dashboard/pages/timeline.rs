@@ -34,13 +34,12 @@ pub(super) fn timeline(work: &WorkDetail) -> Markup {
 }
 
 fn failed(failure: &Failure) -> Markup {
-    let kind = format!("{:?}", failure.kind());
     html! {
         li.bad {
             strong { "Attempt " (failure.attempt()) " failed" }
             @if let Some(at) = failure.at() { " " (parts::exactly(Time::from(at))) }
             @if let Some(took) = failure.took() { ", after " (text::duration(took)) }
-            " " span.kind { (kind) }
+            " " span.kind { (failure.kind()) }
             pre.error { bdi { (failure.message()) } }
             @for source in failure.sources() { pre.error { "caused by: " bdi { (source) } } }
         }
