@@ -320,14 +320,16 @@ impl Dispatcher {
                 .chain(pool.next_look(now))
                 .min()
         };
-        let due = self.pools.values().filter_map(look).min();
+        // One survey at a time: the others' wait for its answer, which is an event.
+        let survey = || self.pools.values().filter_map(PoolState::survey_at).min();
+        let survey = if self.surveys { None } else { survey() };
+        let due = self.pools.values().filter_map(look).chain(survey).chain(self.probe_at).min();
         // While the lease may have run out, look again soon whether it has been renewed.
         let at = if self.shared.lease.is_valid() {
             due.map_or(self.poll_at, |due| due.min(self.poll_at))
         } else {
             now + Duration::from_millis(20)
         };
-        let at = self.probe_at.map_or(at, |probe| probe.min(at));
         let shared = Arc::clone(&self.shared);
         tokio::select! {
             Some(event) = self.events.recv() => self.take_in(event),

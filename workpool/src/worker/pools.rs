@@ -334,7 +334,12 @@ impl PoolState {
         } else {
             self.due_at
         };
-        own.into_iter().chain(self.crowd.look_at()).chain(self.bounds.survey_at()).min()
+        own.into_iter().chain(self.crowd.look_at()).min()
+    }
+
+    /// When to survey it.
+    pub(crate) const fn survey_at(&self) -> Option<Instant> {
+        if self.paused || self.held { None } else { self.bounds.survey_at() }
     }
 
     /// Whether somebody ought to look what is due: also when a scheduled item has become so that
