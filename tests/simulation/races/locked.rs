@@ -95,7 +95,8 @@ async fn a_shutdown_does_not_forget_an_end_that_has_to_wait_for_a_lock() {
 async fn what_was_claimed_late_in_a_pool_that_somebody_held_is_handed_back_before_anything_starts_there()
  {
     const LOOKED: &str = "SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'workpool' AND query LIKE '%SKIP LOCKED'";
+        WHERE datname = current_database() AND application_name = 'workpool'
+            AND query LIKE '%JOIN workpool.pools p ON p.name = s.pool%SKIP LOCKED'";
     let world = World::new().await;
     world.limit(1).await;
     let worker = world.worker_here().start().await.unwrap();

@@ -107,13 +107,12 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     self.give_ends_back(Way::Back);
+                    // Whatever it was: nothing is started before the database has said what is
+                    // ours.
+                    self.uncertain = true;
                     if is_locked(&error) {
-                        // It took no effect. Where it would wait again is found out first.
+                        // Where it would wait again is found out first.
                         self.probe_at = Some(Instant::now());
-                    } else {
-                        // Whatever it was: nothing is started before the database has said what is
-                        // ours.
-                        self.uncertain = true;
                     }
                     sleep(self.backoff.failed(&error)).await;
                 }
