@@ -70,6 +70,13 @@ pub(crate) async fn one(context: &impl EnqueueContext, kind: Kind, id: WorkId<u3
     enqueued.unwrap();
 }
 
+/// Enqueues one item without a callback that does not fail by itself.
+pub(crate) async fn enqueue_plain(workpool: &Workpool, kind: Kind, how: How) -> Enqueued {
+    let id = plain_id();
+    one(workpool, kind, id, Task { how, fails: 0 }).await;
+    Enqueued::new(id.uuid(), kind)
+}
+
 /// Enqueues one item with a callback that does not fail by itself.
 pub(crate) async fn enqueue_one(workpool: &Workpool, kind: Kind, how: How) -> Enqueued {
     let id = WorkId::new();

@@ -107,10 +107,8 @@ impl Failure {
     /// policy of the work, also if the error was marked otherwise.
     pub fn retryable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let failure = Self::from_error(error.into());
-        match failure.advice {
-            Advice::Policy | Advice::RunAgain => failure,
-            Advice::Stop | Advice::After(_) => failure.tried_again(Advice::Policy),
-        }
+        let at_once = failure.advice == Advice::RunAgain;
+        if at_once { failure } else { failure.tried_again(Advice::Policy) }
     }
 
     /// A failure after which the next attempt, if one is left, comes after `delay` instead of the
@@ -387,8 +385,10 @@ mod tests {
 
     #[test]
     fn the_word_of_a_kind_is_what_is_stored() {
-        for kind in [FailureKind::Error, FailureKind::NonRetryable, FailureKind::UnstorableResult] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        let words = "error non_retryable panic timeout lost undecodable unstorable_result invalid";
+        for word in words.split(' ') {
+            let kind: FailureKind = serde_json::from_value(word.into()).unwrap();
+            assert_eq!(kind.as_str(), word);
         }
     }
 

@@ -121,19 +121,12 @@ impl Registry {
                 faults.push(format!(
                     "{}: pool `{name}` is not declared{}; declare it with `workpool::pool!`",
                     spec.location,
-                    self.hint(name)
+                    hint(self.pools.keys(), name)
                 ));
             } else if !self.declared_by_string.iter().any(|(known, _)| *known == name) {
                 self.declared_by_string.push((name, spec.location));
             }
         }
-    }
-
-    /// A declared name that this one may be a slip of.
-    fn hint(&self, name: &str) -> String {
-        let near = |known: &&&str| within_two_edits(known, name);
-        let known = self.pools.keys().find(near);
-        known.map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"))
     }
 
     /// Names to restrict a worker to, of which this program has each.
@@ -145,8 +138,7 @@ impl Registry {
         let Some(name) = names.into_iter().find(|name| !known.contains(&name.as_str())) else {
             return Ok(());
         };
-        let near = known.iter().find(|known| within_two_edits(known, name));
-        let hint = near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"));
+        let hint = hint(known.iter(), name);
         let why = format!("this program has no function `{name}` to claim{hint}");
         Err(Error::invalid("only_functions", why))
     }
@@ -182,7 +174,7 @@ impl Registry {
         let text = |(name, location): &(&str, Location)| {
             format!(
                 "{location}: pool `{name}` is not declared and has the defaults{}",
-                self.hint(name)
+                hint(self.pools.keys(), name)
             )
         };
         self.declared_by_string.iter().map(text).collect()
@@ -206,6 +198,12 @@ impl Registry {
         names.sort_unstable();
         names
     }
+}
+
+/// A known name that this one may be a slip of.
+fn hint<'n>(mut known: impl Iterator<Item = &'n &'static str>, name: &str) -> String {
+    let near = known.find(|known| within_two_edits(known, name));
+    near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
 }
 
 /// Whether two edits of one byte, or fewer, lead from one word to the other.

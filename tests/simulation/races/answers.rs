@@ -8,7 +8,7 @@ use workpool::{Cancel, WorkId, sqlx};
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
 use crate::line::{Line, MENDED};
-use crate::load::{enqueue_one, one, plain_id};
+use crate::load::{enqueue_one, enqueue_plain, one};
 use crate::world::{eventually, within};
 use workpool_tests::{Fault, Loses};
 
@@ -37,9 +37,7 @@ async fn ends_that_were_written_with_a_claim_without_an_answer_are_neither_lost_
         line.world.limit(2).await;
         let mut queue = Vec::new();
         for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(20) {
-            let id = plain_id();
-            one(line.world.workpool(), kind, id, Task { how: How::Takes(1), fails: 0 }).await;
-            queue.push(Enqueued::new(id.uuid(), kind));
+            queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(1)).await);
         }
         line.proxy.arm(line.loses(loses, "turn").with_rows());
         let worker = line.worker().await;
@@ -266,10 +264,7 @@ async fn queue_of_books(line: &Line) -> Vec<Enqueued> {
     line.world.limit(1).await;
     let mut queue = Vec::new();
     for _ in 0..20 {
-        let id = plain_id();
-        let task = Task { how: How::Takes(0), fails: 0 };
-        one(line.world.workpool(), Kind::Book, id, task).await;
-        queue.push(Enqueued::new(id.uuid(), Kind::Book));
+        queue.push(enqueue_plain(line.world.workpool(), Kind::Book, How::Takes(0)).await);
     }
     queue
 }

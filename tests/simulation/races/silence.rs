@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use workpool_tests::{Fault, Loses};
 
-use crate::audit::{self, Enqueued, Kind};
-use crate::functions::{How, Task};
+use crate::audit::{self, Kind};
+use crate::functions::How;
 use crate::line::Line;
-use crate::load::{enqueue_one, one, plain_id};
+use crate::load::{enqueue_one, enqueue_plain};
 use crate::world::within;
 
 /// Makes an operation of the loops give up after five seconds.
@@ -78,9 +78,7 @@ async fn ends_that_were_left_to_a_claim_without_an_answer_are_written_by_a_shutd
     line.world.limit(1).await;
     let mut queue = Vec::new();
     for _ in 0..3 {
-        let id = plain_id();
-        one(line.world.workpool(), Kind::Once, id, Task { how: How::Takes(1), fails: 0 }).await;
-        queue.push(Enqueued::new(id.uuid(), Kind::Once));
+        queue.push(enqueue_plain(line.world.workpool(), Kind::Once, How::Takes(1)).await);
     }
     line.proxy.arm(line.loses(Loses::Time, "turn").with_rows());
     let worker = line.worker().await;

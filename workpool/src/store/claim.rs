@@ -199,8 +199,7 @@ impl Store {
         pools: &[(Arc<str>, Timestamp)],
         functions: &[&str],
     ) -> SqlResult<Vec<(String, Due)>> {
-        let (pools, since): (Vec<_>, Vec<_>) =
-            pools.iter().map(|(pool, at)| (&**pool, *at)).unzip();
+        let (pools, since) = columns(pools);
         let rows: Vec<(String, i64, i64)> = self
             .query_as(self.sql().due.clone())
             .bind(pools)
@@ -222,13 +221,17 @@ impl Store {
         pools: &[(Arc<str>, Timestamp)],
         functions: &[&str],
     ) -> SqlResult<(Vec<String>, Duration)> {
-        let (pools, until): (Vec<_>, Vec<_>) =
-            pools.iter().map(|(pool, at)| (&**pool, *at)).unzip();
+        let (pools, until) = columns(pools);
         let overdue = self.query_as(self.sql().overdue.clone());
         let overdue = overdue.bind(pools).bind(functions).bind(until);
         let (found, us): (_, i64) = overdue.fetch_one(conn).await?;
         Ok((found, Duration::from_micros(us.max(0).unsigned_abs())))
     }
+}
+
+/// Pools and times, as statements take them.
+fn columns(pools: &[(Arc<str>, Timestamp)]) -> (Vec<&str>, Vec<Timestamp>) {
+    pools.iter().map(|(pool, at)| (&**pool, *at)).unzip()
 }
 
 type Statement<'q> = Query<'q, Postgres, PgArguments>;

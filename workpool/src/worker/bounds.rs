@@ -2,7 +2,6 @@
 //! while somebody holds an old snapshot nothing takes them away. Where the walk over them has become
 //! long, claims begin a little before now, and a survey beside them looks at the rest.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -37,8 +36,8 @@ pub(crate) struct Bounds {
 /// What a survey found out.
 #[derive(Debug)]
 pub(crate) struct Survey {
-    /// Whether something waits before the floor, in each pool.
-    pub(crate) found: Vec<(Arc<str>, bool)>,
+    /// The pools in which something waits before the floor.
+    pub(crate) found: Vec<String>,
     /// How long the server took.
     pub(crate) took: Duration,
     /// And everything else.

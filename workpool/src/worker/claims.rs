@@ -136,40 +136,26 @@ impl Dispatcher {
             let overdue = async |conn: &mut PgConnection| {
                 shared.store().overdue(conn, &pools, &shared.functions).await
             };
-            let answer = shared.control(overdue).await;
-            let pools = pools.iter().map(|(pool, _)| Arc::clone(pool));
-            let survey = match answer {
-                Ok((names, took)) => {
-                    let found = |pool: Arc<str>| (names.iter().any(|name| **name == *pool), pool);
-                    let found = pools.map(found).map(|(found, pool)| (pool, found)).collect();
-                    Ok(Survey { found, took, way: now.elapsed().saturating_sub(took) })
-                }
-                Err(_) => Err(pools.collect()),
-            };
+            let survey = shared.control(overdue).await.ok().map(|(found, took)| {
+                let way = now.elapsed().saturating_sub(took);
+                Survey { found, took, way }
+            });
+            let pools = pools.into_iter().map(|(pool, _)| pool).collect();
             // The dispatcher may have stopped: it wants to know nothing then.
-            let _ = shared.events.send(Event::Surveyed(survey));
+            let _ = shared.events.send(Event::Surveyed(pools, survey));
         });
     }
 
-    /// Takes in the answer.
-    pub(super) fn surveyed(&mut self, survey: Result<Survey, Vec<Arc<str>>>) {
+    /// Takes in the answer, if there was one.
+    pub(super) fn surveyed(&mut self, pools: &[Arc<str>], survey: Option<&Survey>) {
         self.surveys = false;
         let now = Instant::now();
-        match survey {
-            Ok(survey) => {
-                for (name, found) in &survey.found {
-                    let Some(pool) = self.pools.get_mut(name) else { continue };
-                    pool.bounds.surveyed(Some((*found, &survey)), now);
-                    if *found {
-                        pool.wake();
-                    }
-                }
-            }
-            Err(pools) => {
-                for name in pools {
-                    let Some(pool) = self.pools.get_mut(&name) else { continue };
-                    pool.bounds.surveyed(None, now);
-                }
+        for name in pools {
+            let Some(pool) = self.pools.get_mut(name) else { continue };
+            let found = survey.is_some_and(|survey| survey.found.iter().any(|f| **f == **name));
+            pool.bounds.surveyed(survey.map(|survey| (found, survey)), now);
+            if found {
+                pool.wake();
             }
         }
     }

@@ -38,8 +38,8 @@ pub(crate) enum Event {
     Ended(Vec<End>),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
-    /// Whether something waits in pools before where their claims begin, or that this is not known.
-    Surveyed(Result<Survey, Vec<Arc<str>>>),
+    /// Pools were surveyed, with what came of it if there was an answer.
+    Surveyed(Vec<Arc<str>>, Option<Survey>),
 }
 
 pub(crate) struct Dispatcher {
@@ -165,7 +165,7 @@ impl Dispatcher {
                 }
             }
             Event::Synced(rows) => self.synced(rows),
-            Event::Surveyed(survey) => self.surveyed(survey),
+            Event::Surveyed(pools, survey) => self.surveyed(&pools, survey.as_ref()),
         }
     }
 
