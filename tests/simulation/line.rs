@@ -13,7 +13,7 @@ use crate::world::{World, eventually};
 use workpool_tests::{Fault, Loses, Proxy};
 
 /// How soon everything is in order again after one lost answer.
-pub(crate) const MENDED: Duration = Duration::from_secs(20);
+pub(crate) const MENDED: Duration = Duration::from_secs(8);
 
 /// A world, and a handle on its database whose answers may be lost.
 pub(crate) struct Line {
