@@ -26,6 +26,9 @@ pub struct Fault {
     pub lasts: bool,
 }
 
+/// A statement is done, and the session is ready for the next.
+const STRAY: &[u8] = b"C\0\0\0\x10DISCARD ALL\0Z\0\0\0\x05I";
+
 /// How it is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loses {
@@ -35,6 +38,8 @@ pub enum Loses {
     Answer,
     /// The answer comes when the test says so.
     Time,
+    /// Another answer, which nobody asked for, comes first: from then on each comes one late.
+    Step,
 }
 
 impl Fault {
@@ -321,6 +326,7 @@ impl Turns {
         }
         match held.fault.loses {
             Loses::Time => Passed::Later(held.bytes),
+            Loses::Step => Passed::On([STRAY, &held.bytes].concat()),
             Loses::Answer | Loses::Statement => Passed::Never,
         }
     }

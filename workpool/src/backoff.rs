@@ -1,35 +1,15 @@
 //! The patience of background loops: they go on for ever, wait longer each time, and say so once.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::store::lost_connection;
+use crate::store::Cause;
 use crate::telemetry;
 
 /// The name of what stops everything that needs a connection: an outage, or a connection of several
 /// that was cut.
 const OUTAGE: &str = "connections";
-
-/// What a loop met.
-pub(crate) trait Cause: Display {
-    /// Whether it is the connection, and so likely to stop every other loop as well.
-    fn is_outage(&self) -> bool;
-}
-
-impl Cause for sqlx::Error {
-    fn is_outage(&self) -> bool {
-        lost_connection(self)
-    }
-}
-
-impl Cause for Error {
-    fn is_outage(&self) -> bool {
-        matches!(self, Self::Database(error) if lost_connection(error))
-    }
-}
 
 /// What is in trouble now, by name, and how many have that name: an outage is said once, however many
 /// loops and transactions it stops.

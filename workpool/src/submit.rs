@@ -148,9 +148,10 @@ pub(crate) fn unconfirmed(error: Error, id: Uuid) -> Error {
     }
 }
 
-/// There was no connection to send anything on.
+/// There was no connection to send anything on, or no transaction to do it in.
 const fn never_sent(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+    use sqlx::Error::{BeginFailed, PoolClosed, PoolTimedOut};
+    matches!(error, PoolTimedOut | PoolClosed | BeginFailed)
 }
 
 /// How often an enqueue whose answer was lost is sent again, and the pause before.

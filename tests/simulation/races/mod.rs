@@ -11,6 +11,7 @@ mod locked;
 mod recoveries;
 mod silence;
 mod slots;
+mod steps;
 mod taking;
 
 use workpool::testing::TestDatabase;

@@ -12,7 +12,7 @@ use sqlx::{Connection, Postgres, SqlStr, Transaction};
 use tokio::time::timeout;
 
 use super::stock::{Stock, Taken};
-use super::{BEGIN, SqlResult, Store, lost_connection};
+use super::{BEGIN, Cause, SqlResult, Store, lost_connection};
 
 /// Where connections come from.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Link {
 
     /// Runs one operation. Through a pooler it is committed with its success and rolled back with
     /// its error; an error of the connection, as ever, does not say whether it took effect.
-    pub(crate) async fn run<T, E: From<sqlx::Error>>(
+    pub(crate) async fn run<T, E: From<sqlx::Error> + Cause>(
         &self,
         operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -77,7 +77,7 @@ impl Link {
     }
 
     /// The same on a connection that the caller keeps for the next operation.
-    pub(crate) async fn run_on<T, E: From<sqlx::Error>>(
+    pub(crate) async fn run_on<T, E: From<sqlx::Error> + Cause>(
         &self,
         held: &mut Option<Held>,
         operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
@@ -94,7 +94,7 @@ impl Link {
         answer
     }
 
-    async fn on<T, E: From<sqlx::Error>>(
+    async fn on<T, E: From<sqlx::Error> + Cause>(
         &self,
         held: &mut Held,
         operation: impl AsyncFnOnce(&mut PgConnection) -> Result<T, E>,
@@ -104,8 +104,10 @@ impl Link {
             Some(deadline) => timeout(deadline, run).await.unwrap_or_else(|_| Err(late().into())),
             None => run.await,
         };
-        // Without a transaction or a deadline nothing is left behind that the next one would miss.
-        if answer.is_ok() || (self.begin.is_none() && self.deadline.is_none()) {
+        // Without a transaction or a deadline nothing is left behind that the next one would meet,
+        // unless the connection itself is out of order.
+        let simple = self.begin.is_none() && self.deadline.is_none();
+        if answer.as_ref().err().is_none_or(|error| simple && !error.is_outage()) {
             held.keep();
         }
         answer

@@ -54,7 +54,7 @@ pub(crate) use overview::{BucketRow, HolderRow, OverviewRow, PoolBucketRow};
 pub(crate) use pools::PoolRow;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
-    conflicts, is_broken, is_locked, is_of_another_session, is_refusal, is_transient,
+    Cause, conflicts, is_broken, is_locked, is_of_another_session, is_refusal, is_transient,
     lost_connection, may_rerun,
 };
 use statements::Statements;

@@ -1,5 +1,27 @@
 //! What an error of the database means for the next step. The one table of SQLSTATEs.
 
+use std::fmt::Display;
+
+use crate::error::Error;
+
+/// What an operation met.
+pub(crate) trait Cause: Display {
+    /// Whether it is the connection, and so likely to stop everything else as well.
+    fn is_outage(&self) -> bool;
+}
+
+impl Cause for sqlx::Error {
+    fn is_outage(&self) -> bool {
+        lost_connection(self)
+    }
+}
+
+impl Cause for Error {
+    fn is_outage(&self) -> bool {
+        matches!(self, Self::Database(error) if lost_connection(error))
+    }
+}
+
 /// The code, when it was the server that answered.
 fn code(error: &sqlx::Error) -> Option<String> {
     error.as_database_error().and_then(|db| db.code().map(std::borrow::Cow::into_owned))
@@ -17,7 +39,10 @@ pub(crate) fn lost_connection(error: &sqlx::Error) -> bool {
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
+        | sqlx::Error::WorkerCrashed
+        // Something else was answered to BEGIN, so what is read next would be its answer: a pooler
+        // gave out a session whose last client had died before it read everything.
+        | sqlx::Error::BeginFailed => true,
         _ => code(error).is_some_and(|code| match &*code {
             // Shutdown, crash, starting up; idle for too long; too many connections.
             "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "53300" | READ_ONLY => true,
