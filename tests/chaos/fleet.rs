@@ -14,6 +14,8 @@ use crate::lies::Clocks;
 use crate::roads::Road;
 
 const SIGTERM: i32 = 15;
+/// How a worker ends that could not be started. After a panic it would be another number.
+const REFUSED: i32 = 1;
 
 /// How workers are started.
 #[derive(Debug, Clone)]
@@ -27,6 +29,9 @@ pub(crate) struct Launch {
     pub(crate) grace: Duration,
     /// Where their logs go.
     pub(crate) folder: PathBuf,
+    /// Whether what is between may refuse a start: a pooler that gives out a session which is out of
+    /// step. Whoever looks after the worker starts it again.
+    pub(crate) refuses: bool,
 }
 
 /// A process that was killed.
@@ -42,13 +47,14 @@ pub(crate) struct Fleet {
     launch: Launch,
     seats: Vec<Option<Process>>,
     deaths: Vec<Death>,
+    refused: usize,
     breaches: Vec<String>,
 }
 
 impl Fleet {
     pub(crate) fn new(launch: Launch, seats: usize) -> Self {
         let seats = (0..seats).map(|_| None).collect();
-        Self { launch, seats, deaths: Vec::new(), breaches: Vec::new() }
+        Self { launch, seats, deaths: Vec::new(), refused: 0, breaches: Vec::new() }
     }
 
     /// Starts a worker on each seat, and waits until all are ready.
@@ -63,7 +69,7 @@ impl Fleet {
 
     /// Starts a worker on an empty seat, and waits for nothing.
     pub(crate) fn start(&mut self, seat: usize) {
-        let Launch { roads, clocks, witness, lease, grace, folder } = &self.launch;
+        let Launch { roads, clocks, witness, lease, grace, folder, .. } = &self.launch;
         let log = folder.join(format!("worker-{seat}.log"));
         let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let ms = |time: &Duration| time.as_millis().to_string();
@@ -85,10 +91,15 @@ impl Fleet {
         self.seats[seat].as_ref().map_or(0, Process::pid)
     }
 
-    /// Takes the process of a seat. One that has ended by itself is a breach.
+    /// Takes the process of a seat. One that has ended by itself is a breach, unless its start was
+    /// refused where that may be.
     fn take(&mut self, seat: usize) -> Option<Process> {
         let mut process = self.seats[seat].take()?;
         if let Some(status) = process.ending() {
+            if self.launch.refuses && status.code() == Some(REFUSED) {
+                self.refused += 1;
+                return None;
+            }
             self.breaches.push(format!("worker {seat} ended by itself: {status}"));
             return None;
         }
@@ -154,6 +165,11 @@ impl Fleet {
 
     pub(crate) fn deaths(&self) -> &[Death] {
         &self.deaths
+    }
+
+    /// How many starts were refused.
+    pub(crate) const fn refused(&self) -> usize {
+        self.refused
     }
 
     pub(crate) fn breaches(&self) -> &[String] {

@@ -125,6 +125,7 @@ impl Run {
             lease: options.lease(),
             grace: setting.grace,
             folder: folder.clone(),
+            refuses: matches!(setting.way, Way::Pooler(_)),
         };
         let mut fleet = Fleet::new(launch, seats);
         fleet.start_all().await;
@@ -214,6 +215,7 @@ impl Run {
         }
         self.verdict.fact("scenario", self.setting.scenario);
         self.verdict.fact("seed", self.seed);
+        self.verdict.fact("starts_refused", self.fleet.refused());
         self.verdict.fact("seconds", self.timeline.begun().elapsed().as_secs());
         self.verdict.close(&self.server, &self.workpool, &self.outside, &items).await
     }
