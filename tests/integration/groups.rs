@@ -189,14 +189,20 @@ async fn a_group_that_loses_its_connection_or_its_patience_is_run_again() {
 
 #[tokio::test]
 async fn after_a_group_was_undone_its_pool_has_no_company_for_a_while() {
-    let stage = Stage::new().await;
-    let names = many(8);
-    let ids = queue(&stage, &all_but(&names, "006", Then::Panics)).await;
-    work_off(&stage, &ids).await;
-    // Once with the one that undoes the group, and once alone: not again with each before it.
-    let entered: Vec<_> = names.iter().map(|name| stage.witness.count(name)).collect();
-    assert_eq!(entered[6], 2, "it has had company: {entered:?}");
-    assert!(entered.iter().all(|times| *times <= 2), "{entered:?}");
+    // On a machine that is slow just then, there may be no company.
+    for _ in 0..10 {
+        let stage = Stage::new().await;
+        let names = many(8);
+        let ids = queue(&stage, &all_but(&names, "006", Then::Panics)).await;
+        work_off(&stage, &ids).await;
+        // Once with the one that undoes the group, and once alone: not again with each before it.
+        let entered: Vec<_> = names.iter().map(|name| stage.witness.count(name)).collect();
+        assert!(entered.iter().all(|times| *times <= 2), "{entered:?}");
+        if entered[6] == 2 {
+            return;
+        }
+    }
+    panic!("it never had company");
 }
 
 #[tokio::test]
