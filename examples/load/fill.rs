@@ -12,7 +12,6 @@ use crate::options::{Filler, Options};
 use crate::place::Place;
 
 /// What an earlier command has put there, and how much of it ran since.
-#[derive(sqlx::FromRow)]
 struct Filled {
     config: String,
     pools: i64,
@@ -39,7 +38,7 @@ pub(crate) async fn clear(place: &mut Place) -> Result<()> {
 
 /// Adds `n` items to what waits, or starts anew if that is of another kind or was run.
 pub(crate) async fn prefill(place: &mut Place, options: &Options) -> Result<Value> {
-    let filled: Option<Filled> = sqlx::query_as(FILLED).fetch_optional(&mut place.observer).await?;
+    let filled = Filled::read(place).await?;
     let offset = match filled {
         Some(filled) if filled.is_like(options) && filled.executed == 0 => filled.items,
         _ => {
@@ -77,6 +76,13 @@ pub(crate) async fn prefill(place: &mut Place, options: &Options) -> Result<Valu
 }
 
 impl Filled {
+    async fn read(place: &mut Place) -> Result<Option<Self>> {
+        let filled = sqlx::query_as(FILLED).fetch_optional(&mut place.observer).await?;
+        let filled =
+            filled.map(|(config, pools, items, executed)| Self { config, pools, items, executed });
+        Ok(filled)
+    }
+
     fn is_like(&self, options: &Options) -> bool {
         self.config == options.config.as_str() && self.pools == i64::from(options.pools.max(1))
     }
@@ -85,7 +91,7 @@ impl Filled {
 /// Sees to it that `n` items of the right kind wait, of which another process may run some already.
 pub(crate) async fn ready(place: &mut Place, options: &Options) -> Result<()> {
     place.lock().await?;
-    let filled: Option<Filled> = sqlx::query_as(FILLED).fetch_optional(&mut place.observer).await?;
+    let filled = Filled::read(place).await?;
     let fits = filled.is_some_and(|filled| {
         filled.is_like(options) && filled.items == options.n && filled.executed < filled.items
     });

@@ -7,7 +7,7 @@ use crate::place::Place;
 use crate::tally::Tally;
 
 /// What is there of ours.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub(crate) struct Books {
     /// Items that have not ended.
     pub(crate) left: i64,
@@ -38,7 +38,9 @@ const BOOKS: &str = "
 impl Books {
     pub(crate) async fn read(place: &mut Place, options: &Options) -> Result<Self> {
         let books = sqlx::query_as(BOOKS).bind(options.pool_names());
-        Ok(books.fetch_one(&mut place.observer).await?)
+        let (left, kept, sound, uncalled, rows, numbers) =
+            books.fetch_one(&mut place.observer).await?;
+        Ok(Self { left, kept, sound, uncalled, rows, numbers })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use sqlx::PgPool;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row};
 use workpool::{
     ActionCtx, Completion, MutationCtx, Outcome, Pool, WorkId, Workpool, action, on_complete,
 };
@@ -26,12 +27,23 @@ pub(crate) async fn open(db: &PgPool) -> Result<()> {
 }
 
 /// An order as its page shows it.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) id: i64,
     pub(crate) item: String,
     pub(crate) state: String,
     pub(crate) work: Option<sqlx::types::Uuid>,
+}
+
+impl Order {
+    fn of_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            item: row.try_get("item")?,
+            state: row.try_get("state")?,
+            work: row.try_get("work")?,
+        })
+    }
 }
 
 /// Places an order: its row and its work are committed together, or neither is.
@@ -58,13 +70,14 @@ pub(crate) async fn place(workpool: &Workpool, item: &str) -> Result<i64> {
 /// The latest orders.
 pub(crate) async fn latest(db: &PgPool) -> Result<Vec<Order>> {
     let sql = "SELECT id, item, state, work FROM orders ORDER BY id DESC LIMIT 20";
-    Ok(sqlx::query_as(sql).fetch_all(db).await?)
+    Ok(sqlx::query(sql).try_map(|row| Order::of_row(&row)).fetch_all(db).await?)
 }
 
 /// One order.
 pub(crate) async fn find(db: &PgPool, id: i64) -> Result<Option<Order>> {
     let sql = "SELECT id, item, state, work FROM orders WHERE id = $1";
-    Ok(sqlx::query_as(sql).bind(id).fetch_optional(db).await?)
+    let found = sqlx::query(sql).bind(id).try_map(|row| Order::of_row(&row));
+    Ok(found.fetch_optional(db).await?)
 }
 
 /// Takes a while, and the van starts at the second attempt only.

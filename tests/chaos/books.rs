@@ -31,9 +31,8 @@ pub(crate) enum Step {
 }
 
 /// How an item ended.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct End {
-    pub(crate) id: Uuid,
     pub(crate) outcome: i16,
     pub(crate) attempts: i32,
     pub(crate) error: Option<String>,
@@ -41,9 +40,8 @@ pub(crate) struct End {
 }
 
 /// What a callback was told.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct Call {
-    pub(crate) work: Uuid,
     pub(crate) outcome: String,
     pub(crate) failure: Option<String>,
     pub(crate) attempts: i32,
@@ -51,7 +49,7 @@ pub(crate) struct Call {
 }
 
 /// What happened to a worker.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 pub(crate) struct Life {
     pub(crate) worker: Uuid,
     pub(crate) pid: i64,
@@ -75,16 +73,24 @@ pub(crate) struct Books {
 
 impl Books {
     pub(crate) async fn read(db: &PgPool) -> Result<Self, sqlx::Error> {
-        let ends: Vec<End> = sqlx::query_as(
+        let ends: Vec<(_, _, _, _, _)> = sqlx::query_as(
             "SELECT id, outcome, attempts, errors[array_upper(errors, 1)]->>'kind' AS error,
                 result::text AS result
             FROM workpool.finished",
         )
         .fetch_all(db)
         .await?;
-        let calls: Vec<Call> =
-            sqlx::query_as("SELECT * FROM callback_ledger").fetch_all(db).await?;
-        let lives: Vec<Life> = sqlx::query_as(
+        let ends = ends.into_iter().map(|(id, outcome, attempts, error, result)| {
+            (id, End { outcome, attempts, error, result })
+        });
+        let calls: Vec<(_, _, _, _, _)> =
+            sqlx::query_as("SELECT work, outcome, failure, attempts, context FROM callback_ledger")
+                .fetch_all(db)
+                .await?;
+        let calls = calls.into_iter().map(|(work, outcome, failure, attempts, context)| {
+            (work, Call { outcome, failure, attempts, context })
+        });
+        let lives: Vec<(_, _, _, _)> = sqlx::query_as(
             "SELECT worker, pid, what, (extract(epoch FROM at) * 1000000)::bigint AS at_us
             FROM audit_workers ORDER BY at",
         )
@@ -103,11 +109,14 @@ impl Books {
                 .into_iter()
                 .map(|(id, moves)| (id, without_forgotten(moves)))
                 .collect(),
-            ends: ends.into_iter().map(|end| (end.id, end)).collect(),
+            ends: ends.collect(),
             ended: counts(db, "SELECT work FROM audit_ends").await?,
-            calls: grouped(calls.into_iter().map(|call| (call.work, call))),
+            calls: grouped(calls),
             ledger: counts(db, "SELECT work FROM ledger").await?,
-            lives,
+            lives: lives
+                .into_iter()
+                .map(|(worker, pid, what, at_us)| Life { worker, pid, what, at_us })
+                .collect(),
             counted: [succeeded, failed, canceled],
         })
     }

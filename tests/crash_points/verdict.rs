@@ -9,23 +9,15 @@ use crate::lane::Lane;
 use crate::table::End;
 
 /// How an item ended.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug)]
 struct Finished {
     outcome: i16,
     attempts: i32,
     error: Option<String>,
 }
 
-/// What a callback was told.
-#[derive(Debug, sqlx::FromRow)]
-struct Call {
-    outcome: String,
-    failure: Option<String>,
-    attempts: i32,
-}
-
 async fn finished(db: &PgPool, item: Uuid) -> Finished {
-    sqlx::query_as(
+    let (outcome, attempts, error) = sqlx::query_as(
         "SELECT outcome, attempts, CASE WHEN outcome = 1 THEN errors[array_upper(errors, 1)]->>'kind' END AS error
         FROM workpool.finished WHERE id = $1",
     )
@@ -34,7 +26,8 @@ async fn finished(db: &PgPool, item: Uuid) -> Finished {
     .bind(item)
     .fetch_one(db)
     .await
-    .unwrap()
+    .unwrap();
+    Finished { outcome, attempts, error }
 }
 
 async fn rows(db: &PgPool, sql: &'static str, item: Uuid) -> i64 {
@@ -110,18 +103,20 @@ async fn once(lane: &Lane, item: Uuid) -> Finished {
     let found = finished(db, item).await;
     let ends = rows(db, "SELECT count(*) FROM audit_ends WHERE work = $1", item).await;
     assert_eq!(ends, 1, "its ends");
-    let calls: Vec<Call> =
+    let calls: Vec<(String, Option<String>, i32)> =
         sqlx::query_as("SELECT outcome, failure, attempts FROM callback_ledger WHERE work = $1")
             .bind(item)
             .fetch_all(db)
             .await
             .unwrap();
-    let [call] = &*calls else { panic!("its callback took effect {} times", calls.len()) };
-    let outcome = ["success", "failed", "canceled"][usize::try_from(found.outcome).unwrap()];
-    let failure = call.failure.as_deref().map(str::to_lowercase);
+    let [(outcome, failure, attempts)] = &*calls else {
+        panic!("its callback took effect {} times", calls.len())
+    };
+    let ended = ["success", "failed", "canceled"][usize::try_from(found.outcome).unwrap()];
+    let failure = failure.as_deref().map(str::to_lowercase);
     assert_eq!(
-        (&*call.outcome, call.attempts, failure.as_deref()),
-        (outcome, found.attempts, found.error.as_deref()),
+        (&**outcome, *attempts, failure.as_deref()),
+        (ended, found.attempts, found.error.as_deref()),
         "its callback was told something else: {found:?}"
     );
     found

@@ -37,17 +37,15 @@ pub(crate) enum Kind {
 }
 
 /// How an item ended.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 struct End {
-    id: Uuid,
     outcome: i16,
     attempts: i32,
     error: Option<String>,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone)]
 struct Call {
-    work: Uuid,
     outcome: String,
     failure: Option<String>,
     attempts: i32,
@@ -120,7 +118,7 @@ fn by_id<T>(rows: impl IntoIterator<Item = (Uuid, T)>) -> HashMap<Uuid, Vec<T>> 
 impl Books {
     async fn read(world: &World) -> Self {
         let db = world.workpool().db();
-        let ends: Vec<End> = sqlx::query_as(
+        let ends: Vec<(_, _, _, _)> = sqlx::query_as(
             "SELECT id, outcome, attempts, errors[array_upper(errors, 1)]->>'kind' AS error FROM workpool.finished",
         )
         .fetch_all(db)
@@ -128,15 +126,24 @@ impl Books {
         .unwrap();
         let audited: Vec<(Uuid, i16)> =
             sqlx::query_as("SELECT work, outcome FROM audit_ends").fetch_all(db).await.unwrap();
-        let calls: Vec<Call> =
-            sqlx::query_as("SELECT * FROM callback_ledger").fetch_all(db).await.unwrap();
+        let ends = ends
+            .into_iter()
+            .map(|(id, outcome, attempts, error)| (id, End { outcome, attempts, error }));
+        let calls: Vec<(_, _, _, _, _)> =
+            sqlx::query_as("SELECT work, outcome, failure, attempts, context FROM callback_ledger")
+                .fetch_all(db)
+                .await
+                .unwrap();
+        let calls = calls.into_iter().map(|(work, outcome, failure, attempts, context)| {
+            (work, Call { outcome, failure, attempts, context })
+        });
         let ledger: Vec<Uuid> =
             sqlx::query_scalar("SELECT work FROM ledger").fetch_all(db).await.unwrap();
         let ledger = by_id(ledger.into_iter().map(|id| (id, ())));
         Self {
-            ends: by_id(ends.into_iter().map(|end| (end.id, end))),
+            ends: by_id(ends),
             audited: by_id(audited),
-            calls: by_id(calls.into_iter().map(|call| (call.work, call))),
+            calls: by_id(calls),
             ledger: ledger.into_iter().map(|(id, rows)| (id, rows.len())).collect(),
             notes: world.notes(),
         }

@@ -7,7 +7,7 @@ use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::time::micros;
-use super::{SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp, row};
 use crate::failpoint;
 use crate::function::RawCompletion;
 use crate::work::OutcomeKind;
@@ -55,18 +55,20 @@ impl RawCallback {
     }
 }
 
-/// A callback that was given up.
-#[derive(Debug, FromRow)]
-pub(crate) struct ParkedRow {
-    pub(crate) id: Uuid,
-    pub(crate) pool: String,
-    pub(crate) work_function: String,
-    pub(crate) callback: String,
-    pub(crate) context: Option<String>,
-    pub(crate) outcome: i16,
-    pub(crate) attempt: i32,
-    pub(crate) parked_at: Timestamp,
-    pub(crate) error: Option<String>,
+row! {
+    /// A callback that was given up.
+    #[derive(Debug)]
+    pub(crate) struct ParkedRow {
+        pub(crate) id: Uuid,
+        pub(crate) pool: String,
+        pub(crate) work_function: String,
+        pub(crate) callback: String,
+        pub(crate) context: Option<String>,
+        pub(crate) outcome: i16,
+        pub(crate) attempt: i32,
+        pub(crate) parked_at: Timestamp,
+        pub(crate) error: Option<String>,
+    }
 }
 
 impl Store {

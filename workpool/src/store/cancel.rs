@@ -3,14 +3,16 @@
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::{SqlResult, Store};
+use super::{SqlResult, Store, row};
 
-/// An item that was there to cancel.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Canceled {
-    pub(crate) id: Uuid,
-    /// It waited and has ended; else it runs and has been asked to stop.
-    pub(crate) ended: bool,
+row! {
+    /// An item that was there to cancel.
+    #[derive(Debug)]
+    pub(crate) struct Canceled {
+        pub(crate) id: Uuid,
+        /// It waited and has ended; else it runs and has been asked to stop.
+        pub(crate) ended: bool,
+    }
 }
 
 impl Store {

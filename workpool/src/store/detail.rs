@@ -8,59 +8,65 @@ use uuid::Uuid;
 
 use super::list::{failure, time, work_row};
 use super::time::micros;
-use super::{SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp, row};
 use crate::failure::Failure;
 use crate::view::{CallbackState, Time, WorkCallback, WorkDetail};
 
-/// What can keep an item from running.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct WhyRow {
-    pub(crate) now: Timestamp,
-    pub(crate) pool: String,
-    pub(crate) function: String,
-    pub(crate) attempt: i32,
-    pub(crate) run_at: Timestamp,
-    pub(crate) in_ms: i64,
-    pub(crate) worker: Option<Uuid>,
-    pub(crate) started_at: Option<Timestamp>,
-    pub(crate) cancel_requested: bool,
-    pub(crate) error: Option<String>,
-    pub(crate) host: Option<String>,
-    pub(crate) pid: Option<i64>,
-    /// Its worker is dead or not known.
-    pub(crate) abandoned: bool,
-    /// Of its pool; none: there is no row.
-    pub(crate) max_parallelism: Option<i64>,
-    pub(crate) paused: Option<bool>,
-    /// Live workers, those that know the function, and those of them that serve the pool.
-    pub(crate) workers: i64,
-    pub(crate) knowing: i64,
-    pub(crate) serving: i64,
-    /// Slots that are held, and items that run.
-    pub(crate) granted: i64,
-    pub(crate) running: i64,
-    /// Due items before it.
-    pub(crate) before: i64,
+row! {
+    /// What can keep an item from running.
+    #[derive(Debug)]
+    pub(crate) struct WhyRow {
+        pub(crate) now: Timestamp,
+        pub(crate) pool: String,
+        pub(crate) function: String,
+        pub(crate) attempt: i32,
+        pub(crate) run_at: Timestamp,
+        pub(crate) in_ms: i64,
+        pub(crate) worker: Option<Uuid>,
+        pub(crate) started_at: Option<Timestamp>,
+        pub(crate) cancel_requested: bool,
+        pub(crate) error: Option<String>,
+        pub(crate) host: Option<String>,
+        pub(crate) pid: Option<i64>,
+        /// Its worker is dead or not known.
+        pub(crate) abandoned: bool,
+        /// Of its pool; none: there is no row.
+        pub(crate) max_parallelism: Option<i64>,
+        pub(crate) paused: Option<bool>,
+        /// Live workers, those that know the function, and those of them that serve the pool.
+        pub(crate) workers: i64,
+        pub(crate) knowing: i64,
+        pub(crate) serving: i64,
+        /// Slots that are held, and items that run.
+        pub(crate) granted: i64,
+        pub(crate) running: i64,
+        /// Due items before it.
+        pub(crate) before: i64,
+    }
 }
 
-/// How an item ended.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct EndRow {
-    pub(crate) outcome: i16,
-    pub(crate) finished_at: Timestamp,
-    pub(crate) retried_as: Option<Uuid>,
+row! {
+    /// How an item ended.
+    #[derive(Debug)]
+    pub(crate) struct EndRow {
+        pub(crate) outcome: i16,
+        pub(crate) finished_at: Timestamp,
+        pub(crate) retried_as: Option<Uuid>,
+    }
 }
 
-/// Failures of one function with the same first line.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct FailureRow {
-    pub(crate) pool: String,
-    pub(crate) function: String,
-    pub(crate) line: String,
-    pub(crate) items: i64,
-    pub(crate) retried: i64,
-    pub(crate) latest: Uuid,
-    pub(crate) latest_at: Timestamp,
+row! {
+    /// Failures of one function with the same first line.
+    #[derive(Debug)]
+    pub(crate) struct FailureRow {
+        pub(crate) pool: String,
+        pub(crate) function: String,
+        pub(crate) line: String,
+        pub(crate) items: i64,
+        pub(crate) retried: i64,
+        pub(crate) latest: Uuid,
+        pub(crate) latest_at: Timestamp,
+    }
 }
 
 impl Store {

@@ -1,40 +1,43 @@
 //! Reading: status, results, what waits.
 
+use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::{SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp, row};
 use crate::failure::Failure;
 use crate::work::{Finished, OutcomeKind, Status};
 
-/// What is known of the end of a work item.
-#[derive(Debug, FromRow)]
-pub(crate) struct ResultRow {
-    pub(crate) outcome: Option<i16>,
-    pub(crate) result: Option<String>,
-    pub(crate) errors: Option<Vec<String>>,
-    pub(crate) waiting: bool,
+row! {
+    /// What is known of the end of a work item.
+    #[derive(Debug)]
+    pub(crate) struct ResultRow {
+        pub(crate) outcome: Option<i16>,
+        pub(crate) result: Option<String>,
+        pub(crate) errors: Option<Vec<String>>,
+        pub(crate) waiting: bool,
+    }
 }
 
-/// A work item that has not ended, for people.
 #[cfg(feature = "testing")]
-#[expect(clippy::struct_excessive_bools, reason = "one column each")]
-#[derive(Debug, FromRow)]
-pub(crate) struct WaitingRow {
-    pub(crate) id: Uuid,
-    pub(crate) pool: String,
-    pub(crate) function: String,
-    pub(crate) name: Option<String>,
-    pub(crate) attempt: i32,
-    pub(crate) running: bool,
-    pub(crate) run_at: Timestamp,
-    pub(crate) due: bool,
-    pub(crate) args: String,
-    pub(crate) errors: Option<Vec<String>>,
-    pub(crate) no_pool: bool,
-    pub(crate) paused: bool,
-    pub(crate) max_parallelism: i64,
+row! {
+    /// A work item that has not ended, for people.
+    #[derive(Debug)]
+    pub(crate) struct WaitingRow {
+        pub(crate) id: Uuid,
+        pub(crate) pool: String,
+        pub(crate) function: String,
+        pub(crate) name: Option<String>,
+        pub(crate) attempt: i32,
+        pub(crate) running: bool,
+        pub(crate) run_at: Timestamp,
+        pub(crate) due: bool,
+        pub(crate) args: String,
+        pub(crate) errors: Option<Vec<String>>,
+        pub(crate) no_pool: bool,
+        pub(crate) paused: bool,
+        pub(crate) max_parallelism: i64,
+    }
 }
 
 impl Store {

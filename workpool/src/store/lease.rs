@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::claim::policy;
 use super::time::micros;
-use super::{SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp, row};
 use crate::failpoint;
 use crate::retry::RetryPolicy;
 
@@ -52,23 +52,27 @@ impl FromRow<'_, PgRow> for Abandoned {
     }
 }
 
-/// The lease of a worker as the database sees it.
-#[derive(Debug, FromRow)]
-pub(crate) struct LeaseRow {
-    pub(crate) id: Uuid,
-    pub(crate) expires_at: Timestamp,
-    pub(crate) lease_us: i64,
-    pub(crate) expires_in_us: i64,
-    /// Marked as dead.
-    pub(crate) dead: bool,
-    pub(crate) expired: bool,
+row! {
+    /// The lease of a worker as the database sees it.
+    #[derive(Debug)]
+    pub(crate) struct LeaseRow {
+        pub(crate) id: Uuid,
+        pub(crate) expires_at: Timestamp,
+        pub(crate) lease_us: i64,
+        pub(crate) expires_in_us: i64,
+        /// Marked as dead.
+        pub(crate) dead: bool,
+        pub(crate) expired: bool,
+    }
 }
 
-/// One step of the walk over all work.
-#[derive(Debug, FromRow)]
-pub(crate) struct OrphanStep {
-    pub(crate) last: Option<Uuid>,
-    pub(crate) unknown: Vec<Uuid>,
+row! {
+    /// One step of the walk over all work.
+    #[derive(Debug)]
+    pub(crate) struct OrphanStep {
+        pub(crate) last: Option<Uuid>,
+        pub(crate) unknown: Vec<Uuid>,
+    }
 }
 
 impl Store {

@@ -20,6 +20,7 @@ mod overview;
 mod pooler;
 mod pools;
 mod prune;
+mod row;
 mod slots;
 mod sqlstate;
 mod statements;
@@ -52,6 +53,7 @@ pub(crate) use link::{Held, Link, operate};
 pub(crate) use list::{Listed, Part, Place};
 pub(crate) use overview::{BucketRow, HolderRow, OverviewRow, PoolBucketRow};
 pub(crate) use pools::PoolRow;
+use row::row;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
     Cause, conflicts, is_broken, is_locked, is_of_another_session, is_refusal, is_transient,

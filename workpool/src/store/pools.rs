@@ -4,17 +4,19 @@ use sqlx::Row;
 use sqlx::postgres::PgConnection;
 
 use super::enqueue::millis;
-use super::{SqlResult, Store};
+use super::{SqlResult, Store, row};
 use crate::failpoint;
 use crate::function::{Pool, millis_or_forever};
 
-/// A pool as the database has it.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct PoolRow {
-    pub(crate) name: String,
-    pub(crate) max_parallelism: i64,
-    pub(crate) retry_actions_by_default: bool,
-    pub(crate) status_ttl_ms: Option<i64>,
+row! {
+    /// A pool as the database has it.
+    #[derive(Debug)]
+    pub(crate) struct PoolRow {
+        pub(crate) name: String,
+        pub(crate) max_parallelism: i64,
+        pub(crate) retry_actions_by_default: bool,
+        pub(crate) status_ttl_ms: Option<i64>,
+    }
 }
 
 impl Store {

@@ -3,7 +3,7 @@
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
-use super::{SqlResult, Store};
+use super::{SqlResult, Store, row};
 use crate::failpoint;
 
 /// What a worker would like to hold of one pool.
@@ -16,29 +16,33 @@ pub(crate) struct SlotAsk<'a> {
     pub(crate) usable: i64,
 }
 
-/// What a worker holds of one pool.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Grant {
-    pub(crate) pool: String,
-    pub(crate) granted: i64,
-    pub(crate) frozen: bool,
+row! {
+    /// What a worker holds of one pool.
+    #[derive(Debug)]
+    pub(crate) struct Grant {
+        pub(crate) pool: String,
+        pub(crate) granted: i64,
+        pub(crate) frozen: bool,
+    }
 }
 
-/// The state of a pool as one of its workers sees it.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct PoolSync {
-    pub(crate) pool: String,
-    /// None: the worker has no row of slots there yet.
-    pub(crate) granted: Option<i64>,
-    pub(crate) frozen: bool,
-    pub(crate) max_parallelism: i64,
-    pub(crate) paused: bool,
-    pub(crate) log_level: String,
-    pub(crate) watched: bool,
-    pub(crate) wanted_by_others: i64,
-    pub(crate) other_claimants: i64,
-    /// Who serves it beside this one.
-    pub(crate) others: i64,
+row! {
+    /// The state of a pool as one of its workers sees it.
+    #[derive(Debug)]
+    pub(crate) struct PoolSync {
+        pub(crate) pool: String,
+        /// None: the worker has no row of slots there yet.
+        pub(crate) granted: Option<i64>,
+        pub(crate) frozen: bool,
+        pub(crate) max_parallelism: i64,
+        pub(crate) paused: bool,
+        pub(crate) log_level: String,
+        pub(crate) watched: bool,
+        pub(crate) wanted_by_others: i64,
+        pub(crate) other_claimants: i64,
+        /// Who serves it beside this one.
+        pub(crate) others: i64,
+    }
 }
 
 impl Store {

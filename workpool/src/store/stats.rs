@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 
-use super::{SqlResult, Store, Timestamp};
+use super::{SqlResult, Store, Timestamp, row};
 use crate::failpoint;
 
 /// What ended in a pool since the last flush.
@@ -53,20 +53,22 @@ impl Counters {
     }
 }
 
-/// The numbers of a pool over a window, and its present state.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
-pub(crate) struct PoolCounts {
-    pub(crate) pool: String,
-    pub(crate) max_parallelism: i64,
-    pub(crate) paused: bool,
-    pub(crate) succeeded: i64,
-    pub(crate) failed: i64,
-    pub(crate) retries: i64,
-    pub(crate) canceled: i64,
-    pub(crate) stopped: i64,
-    pub(crate) running: i64,
-    pub(crate) backlog: i64,
-    pub(crate) scheduled: i64,
+row! {
+    /// The numbers of a pool over a window, and its present state.
+    #[derive(Debug, Clone, PartialEq)]
+    pub(crate) struct PoolCounts {
+        pub(crate) pool: String,
+        pub(crate) max_parallelism: i64,
+        pub(crate) paused: bool,
+        pub(crate) succeeded: i64,
+        pub(crate) failed: i64,
+        pub(crate) retries: i64,
+        pub(crate) canceled: i64,
+        pub(crate) stopped: i64,
+        pub(crate) running: i64,
+        pub(crate) backlog: i64,
+        pub(crate) scheduled: i64,
+    }
 }
 
 impl PoolCounts {
