@@ -20,7 +20,7 @@ fn passes(arguments: &str) {
 
 #[test]
 fn kills_lose_nothing_and_double_nothing() {
-    passes("storm --workers 3 --items 1500 --kills 12");
+    passes("storm --workers 3 --items 1000 --kills 8");
 }
 
 #[test]
@@ -30,17 +30,17 @@ fn outages_lose_nothing_and_double_nothing() {
 
 #[test]
 fn the_frozen_write_nothing_late() {
-    passes("zombies --workers 4 --items 1000 --faults 8");
+    passes("zombies --workers 4 --items 800 --faults 6");
 }
 
 #[test]
 fn limits_hold_while_they_change() {
-    passes("limits --workers 4 --items 1500 --faults 50");
+    passes("limits --workers 4 --items 1000 --faults 30");
 }
 
 #[test]
 fn shutdowns_lose_nothing_and_leave_nothing() {
-    passes("shutdown --workers 3 --items 1000 --faults 15");
+    passes("shutdown --workers 3 --items 700 --faults 10");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use crate::functions::{How, Task, again, book, gate_of, once, told};
 use crate::notes::Notes;
 use workpool_tests::Process;
 
+/// What wakes nobody is found by a poll: rarely, since each costs as much as what a case is about.
+const POLL: Duration = Duration::from_millis(400);
 /// How long anything may take that happens by itself, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -103,6 +105,7 @@ impl Lane {
             .arg(format!("witness={}", self.witness().display()))
             .arg(format!("lease={}", LEASE.as_millis()))
             .arg(format!("heartbeat={}", LEASE.as_millis() / 3))
+            .arg(format!("poll={}", POLL.as_millis()))
             .args(arguments);
         command
     }

@@ -24,6 +24,7 @@ struct Setup {
     witness: PathBuf,
     lease: Duration,
     heartbeat: Duration,
+    poll: Duration,
     grace: Duration,
     threads: usize,
     only: Vec<String>,
@@ -36,6 +37,7 @@ impl Setup {
             witness: PathBuf::new(),
             lease: Duration::from_secs(1),
             heartbeat: Duration::from_millis(200),
+            poll: Duration::from_millis(100),
             grace: Duration::from_secs(10),
             threads: 2,
             only: Vec::new(),
@@ -48,6 +50,7 @@ impl Setup {
                 "witness" => setup.witness = value.into(),
                 "lease" => setup.lease = ms()?,
                 "heartbeat" => setup.heartbeat = ms()?,
+                "poll" => setup.poll = ms()?,
                 "grace" => setup.grace = ms()?,
                 "threads" => setup.threads = value.parse()?,
                 "only" => setup.only.push(value.to_owned()),
@@ -77,7 +80,7 @@ async fn run(setup: Setup) -> anyhow::Result<()> {
         .state(Witness::open(&setup.witness)?)
         .lease(setup.lease)
         .heartbeat(setup.heartbeat)
-        .poll_interval(Duration::from_millis(100))
+        .poll_interval(setup.poll)
         .shutdown_grace(setup.grace);
     if !setup.only.is_empty() {
         worker = worker.only_functions(setup.only);

@@ -29,7 +29,7 @@ fn small(scale: f64) -> Setup {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cuts_around_commits_leave_no_false_answer_no_double_and_no_loss() {
-    let setup = small(0.1);
+    let setup = small(0.06);
     commits::run(&setup).await.must_hold("commits", &setup);
 }
 
