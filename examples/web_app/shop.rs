@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row};
+use sqlx::{FromRow, PgPool, Row};
 use workpool::{
     ActionCtx, Completion, MutationCtx, Outcome, Pool, WorkId, Workpool, action, on_complete,
 };
@@ -35,8 +35,8 @@ pub(crate) struct Order {
     pub(crate) work: Option<sqlx::types::Uuid>,
 }
 
-impl Order {
-    fn of_row(row: &PgRow) -> sqlx::Result<Self> {
+impl FromRow<'_, PgRow> for Order {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
             item: row.try_get("item")?,
@@ -70,14 +70,13 @@ pub(crate) async fn place(workpool: &Workpool, item: &str) -> Result<i64> {
 /// The latest orders.
 pub(crate) async fn latest(db: &PgPool) -> Result<Vec<Order>> {
     let sql = "SELECT id, item, state, work FROM orders ORDER BY id DESC LIMIT 20";
-    Ok(sqlx::query(sql).try_map(|row| Order::of_row(&row)).fetch_all(db).await?)
+    Ok(sqlx::query_as(sql).fetch_all(db).await?)
 }
 
 /// One order.
 pub(crate) async fn find(db: &PgPool, id: i64) -> Result<Option<Order>> {
     let sql = "SELECT id, item, state, work FROM orders WHERE id = $1";
-    let found = sqlx::query(sql).bind(id).try_map(|row| Order::of_row(&row));
-    Ok(found.fetch_optional(db).await?)
+    Ok(sqlx::query_as(sql).bind(id).fetch_optional(db).await?)
 }
 
 /// Takes a while, and the van starts at the second attempt only.
