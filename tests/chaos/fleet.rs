@@ -16,6 +16,9 @@ use crate::roads::Road;
 const SIGTERM: i32 = 15;
 /// How a worker ends that could not be started. After a panic it would be another number.
 const REFUSED: i32 = 1;
+/// What it logs then, and how that goes on when its connection answered out of step.
+const NOT_STARTED: &str = "the worker did not start: ";
+const OUT_OF_STEP: [&str; 2] = ["got unexpected connection status", "Postgres protocol error"];
 
 /// How workers are started.
 #[derive(Debug, Clone)]
@@ -69,9 +72,8 @@ impl Fleet {
 
     /// Starts a worker on an empty seat, and waits for nothing.
     pub(crate) fn start(&mut self, seat: usize) {
-        let Launch { roads, clocks, witness, lease, grace, folder, .. } = &self.launch;
-        let log = folder.join(format!("worker-{seat}.log"));
-        let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let Launch { roads, clocks, witness, lease, grace, .. } = &self.launch;
+        let log = OpenOptions::new().create(true).append(true).open(self.log(seat)).unwrap();
         let ms = |time: &Duration| time.as_millis().to_string();
         let mut command = Command::new(std::env::current_exe().unwrap());
         let Road { url, listen } = &roads[seat];
@@ -96,7 +98,8 @@ impl Fleet {
     fn take(&mut self, seat: usize) -> Option<Process> {
         let mut process = self.seats[seat].take()?;
         if let Some(status) = process.ending() {
-            if self.launch.refuses && status.code() == Some(REFUSED) {
+            let refused = status.code() == Some(REFUSED) && self.is_out_of_step(seat);
+            if self.launch.refuses && refused {
                 self.refused += 1;
                 return None;
             }
@@ -104,6 +107,17 @@ impl Fleet {
             return None;
         }
         Some(process)
+    }
+
+    /// Whether each start on a seat that was refused met a connection out of step.
+    fn is_out_of_step(&self, seat: usize) -> bool {
+        let log = std::fs::read_to_string(self.log(seat)).unwrap_or_default();
+        let mut reasons = log.lines().filter_map(|line| line.strip_prefix(NOT_STARTED));
+        reasons.all(|why| OUT_OF_STEP.iter().any(|step| why.contains(step)))
+    }
+
+    fn log(&self, seat: usize) -> PathBuf {
+        self.launch.folder.join(format!("worker-{seat}.log"))
     }
 
     /// Kills a worker, whatever it is doing.
