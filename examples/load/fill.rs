@@ -78,9 +78,8 @@ pub(crate) async fn prefill(place: &mut Place, options: &Options) -> Result<Valu
 impl Filled {
     async fn read(place: &mut Place) -> Result<Option<Self>> {
         let filled = sqlx::query_as(FILLED).fetch_optional(&mut place.observer).await?;
-        let filled =
-            filled.map(|(config, pools, items, executed)| Self { config, pools, items, executed });
-        Ok(filled)
+        let of = |(config, pools, items, executed)| Self { config, pools, items, executed };
+        Ok(filled.map(of))
     }
 
     fn is_like(&self, options: &Options) -> bool {

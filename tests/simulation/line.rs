@@ -15,6 +15,9 @@ use workpool_tests::{Fault, Loses, Proxy};
 /// How soon everything is in order again after one lost answer.
 pub(crate) const MENDED: Duration = Duration::from_secs(8);
 
+/// How a transaction of workpool begins.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
 /// A world, and a handle on its database whose answers may be lost.
 pub(crate) struct Line {
     pub(crate) world: World,

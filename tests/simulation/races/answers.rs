@@ -7,7 +7,7 @@ use workpool::{Cancel, WorkId, sqlx};
 
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::{How, Task, once};
-use crate::line::{Line, MENDED};
+use crate::line::{BEGIN, Line, MENDED};
 use crate::load::{enqueue_one, enqueue_plain, one};
 use crate::world::{eventually, within};
 use workpool_tests::{Fault, Loses};
@@ -229,7 +229,7 @@ async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
         "prune",
         "add_stats",
     ];
-    const PLAIN: [&str; 2] = ["COMMIT", "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"];
+    const PLAIN: [&str; 2] = ["COMMIT", BEGIN];
     let line = Line::new().await;
     let worker = line.worker().await;
     let statements = NAMES.map(|name| (name, line.sql(name)));

@@ -6,10 +6,8 @@ use workpool_tests::{Fault, Loses};
 
 use crate::audit::{self, Kind};
 use crate::functions::{How, Task, once};
-use crate::line::Line;
+use crate::line::{BEGIN, Line};
 use crate::load::enqueue_one;
-
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 async fn out_of_step(application: &'static str) -> Line {
     let line = Line::new().await;
