@@ -28,6 +28,7 @@ mod life;
 mod maintenance;
 #[cfg(feature = "metrics")]
 mod measure;
+mod pace;
 mod permits;
 mod pools;
 #[cfg(feature = "health")]

@@ -1,7 +1,6 @@
 //! What the dispatcher knows of one pool: slots, what runs, whether there may be due work. Pure
 //! state, no I/O.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use tokio::time::Instant;
 
 use super::bounds::{Bounds, Walk};
 use super::crowd::Crowd;
+use super::pace::Pace;
 use crate::store::{Ask, Due, Grant, PoolSync};
 
 /// The most items of one claim.
@@ -19,12 +19,8 @@ const HALVES: i64 = 16;
 /// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
 /// instead of two. With more of them, two statements at a time are worth more.
 const TURNS: i64 = 64;
-/// So many successful claims in `BUSY_WINDOW` make a pool busy: it is polled every `BUSY_POLL`,
-/// and whoever enqueues need not notify, until `QUIET` empty claims in a row.
-const BUSY: usize = 20;
-const BUSY_WINDOW: Duration = Duration::from_millis(100);
+/// How often a busy pool is looked at.
 const BUSY_POLL: Duration = Duration::from_millis(5);
-const QUIET: u32 = 10;
 /// Between tries for an item that is due and could not be claimed.
 const LOCKED: Duration = Duration::from_millis(50);
 /// How long slots that were given back are left to those who wait for them.
@@ -61,10 +57,7 @@ pub(crate) struct PoolState {
     due_at: Option<Instant>,
     crowd: Crowd,
     pub(super) bounds: Bounds,
-    /// Whether the database has been told that we sleep.
-    asleep: bool,
-    successes: VecDeque<Instant>,
-    empty: u32,
+    pace: Pace,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
     /// What the completer has been told of `waits_for_slots`.
@@ -92,9 +85,7 @@ impl PoolState {
             due_at: None,
             crowd: Crowd::default(),
             bounds: Bounds::default(),
-            asleep: true,
-            successes: VecDeque::new(),
-            empty: 0,
+            pace: Pace::default(),
             published: false,
             waits: false,
         }
@@ -104,7 +95,7 @@ impl PoolState {
     /// first, since only due work is a reason to ask for one.
     pub(crate) fn wake(&mut self) {
         self.denied_until = None;
-        self.empty = 0;
+        self.pace.empty = 0;
         self.hot |= self.usable() > 0;
         self.look |= !self.hot;
     }
@@ -258,16 +249,7 @@ impl PoolState {
             items: self.claimable(now),
             running: self.running - self.ended,
             since: self.bounds.since(now),
-            asleep: !self.is_busy(now),
-        }
-    }
-
-    fn is_busy(&self, now: Instant) -> bool {
-        let recent = |at: &&Instant| now.duration_since(**at) < BUSY_WINDOW;
-        if self.asleep {
-            self.successes.iter().filter(recent).count() >= BUSY
-        } else {
-            self.empty < QUIET
+            asleep: !self.pace.is_busy(now),
         }
     }
 
@@ -277,18 +259,8 @@ impl PoolState {
         self.due = (self.due - found).max(0);
         let full = walk.full;
         self.bounds.claimed(walk, now);
-        if found > 0 {
-            self.successes.push_back(now);
-            self.empty = 0;
-        } else {
-            self.empty = self.empty.saturating_add(1);
-        }
-        while self.successes.len() > 2 * BUSY {
-            self.successes.pop_front();
-        }
         // When we have just said that we sleep, what was enqueued before is looked for once more.
-        let fell_asleep = asleep && !self.asleep;
-        self.asleep = asleep;
+        let fell_asleep = self.pace.claimed(found > 0, asleep, now);
         self.hot = full || fell_asleep;
         self.due_at = (!self.hot && !asleep).then(|| now + BUSY_POLL);
         // When the next item is due; or, with more to do and no slot left, how many to ask for.
@@ -307,12 +279,12 @@ impl PoolState {
         self.due = due.map_or(0, |due| due.items);
         let wait = due.map(|due| due.wait);
         self.hot = wait == Some(Duration::ZERO);
-        if self.hot && self.usable() > 0 && self.empty > 1 {
+        if self.hot && self.usable() > 0 && self.pace.empty > 1 {
             // It is due, and we did not get it: somebody has it locked, or our slots were frozen.
             self.hot = false;
             self.due_at = Some(now + LOCKED);
         } else if !self.hot {
-            let poll = (!self.asleep).then(|| now + BUSY_POLL);
+            let poll = (!self.pace.asleep).then(|| now + BUSY_POLL);
             let next = wait.map(|wait| now + wait);
             self.due_at = poll.into_iter().chain(next).min();
         }
