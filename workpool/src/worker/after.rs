@@ -41,10 +41,15 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
 }
 
 /// Gives slots back to the dispatcher, and tells whoever watches the pool. `again`: after this time
-/// the first of the items that are tried again is due.
-pub(crate) async fn freed(shared: &Shared, pool: &Arc<str>, items: i64, again: Option<Duration>) {
+/// the first of the items that are tried again is due. `apart`: no claim can write such ends.
+pub(crate) async fn freed(
+    shared: &Shared,
+    pool: &Arc<str>,
+    (items, again): (i64, Option<Duration>),
+    apart: bool,
+) {
     // The dispatcher may have ended already: it needs no slots then.
-    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items, again });
+    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items, again, apart });
     changed(shared, pool).await;
 }
 

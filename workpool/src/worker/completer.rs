@@ -193,8 +193,8 @@ async fn book(
         *items += 1;
         *again = (*again).into_iter().chain(end.verdict.again()).min();
     }
-    for (pool, (items, again)) in freed {
-        after::freed(shared, &pool, items, again).await;
+    for (pool, freed) in freed {
+        after::freed(shared, &pool, freed, step != Step::Succeed).await;
     }
     canceled
 }

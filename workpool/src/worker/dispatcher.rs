@@ -33,6 +33,8 @@ pub(crate) enum Event {
         items: i64,
         /// When the first of them that is tried again is due.
         again: Option<Duration>,
+        /// Whether no claim can write such ends.
+        apart: bool,
     },
     /// Ends of pools that wait for a slot, to be written with the next claim.
     Ended(Vec<End>),
@@ -151,9 +153,9 @@ impl Dispatcher {
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Freed { pool, items, again } => {
+            Event::Freed { pool, items, again, apart } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
-                    pool.freed(items, again.map(|again| Instant::now() + again));
+                    pool.freed(items, again.map(|again| Instant::now() + again), apart);
                 }
             }
             Event::Ended(ends) => {

@@ -16,9 +16,10 @@ const BATCH: i64 = 1000;
 /// From so many slots on a claim takes half of them at most: while the ends of one half are
 /// written, the other runs or is claimed.
 const HALVES: i64 = 16;
-/// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
-/// instead of two. With more of them, two statements at a time are worth more.
-const TURNS: i64 = 64;
+/// But up to so many slots an end that leaves one is written with the claim that fills it: one
+/// commit instead of two, and the more it is about, the better. With more of them, two statements at a
+/// time are worth more.
+const TURNS: i64 = 128;
 /// How often a busy pool is looked at.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 /// Between tries for an item that is due and could not be claimed.
@@ -39,6 +40,8 @@ pub(crate) struct PoolState {
     held: bool,
     /// Slots to keep at most, because others wait.
     cap: Option<i64>,
+    /// What ended last was of a kind that no claim writes.
+    apart: bool,
     /// The database has been told that we want more.
     waiting: bool,
     max_parallelism: i64,
@@ -74,6 +77,7 @@ impl PoolState {
             frozen: false,
             held: false,
             cap: None,
+            apart: false,
             waiting: false,
             max_parallelism: 0,
             paused: false,
@@ -108,9 +112,11 @@ impl PoolState {
         }
     }
 
-    /// Items have ended; the first that is tried again is due at `again`.
-    pub(crate) fn freed(&mut self, items: i64, again: Option<Instant>) {
+    /// Items have ended, `apart` in a way that no claim can write; the first that is tried again is
+    /// due at `again`.
+    pub(crate) fn freed(&mut self, items: i64, again: Option<Instant>, apart: bool) {
         self.running -= items;
+        self.apart = apart;
         self.due_at = self.due_at.into_iter().chain(again).min();
         // Frozen slots may be taken anew now.
         self.denied_until = None;
@@ -190,6 +196,7 @@ impl PoolState {
     /// An item has ended, which the next claim is to write.
     pub(crate) fn owes(&mut self) {
         self.ended += 1;
+        self.apart = false;
     }
 
     /// Whether it has due work, and no slot for it.
@@ -238,7 +245,8 @@ impl PoolState {
 
     /// How many items to ask for.
     pub(crate) fn claimable(&self, now: Instant) -> i64 {
-        let most = if self.granted < HALVES { BATCH } else { (self.granted / 2).min(BATCH) };
+        let whole = self.granted < HALVES || (self.granted <= TURNS && !self.apart);
+        let most = if whole { BATCH } else { (self.granted / 2).min(BATCH) };
         if self.is_due(now) { self.usable().clamp(0, most) } else { 0 }
     }
 
@@ -366,5 +374,20 @@ mod tests {
         assert_eq!(pool.surplus(), Some(3), "it wants no more, and keeps what it uses");
         pool.synced(&PoolSync { wanted_by_others: 1, ..read(None) });
         assert_eq!(pool.surplus(), Some(3), "also when others wait");
+    }
+
+    #[test]
+    fn a_claim_takes_half_of_the_slots_where_it_cannot_write_ends_too() {
+        let now = Instant::now();
+        let most = |granted, apart| {
+            let mut pool = PoolState::new("email".into());
+            pool.synced(&PoolSync { max_parallelism: granted, ..read(Some(granted)) });
+            pool.wake();
+            pool.freed(0, None, apart);
+            pool.claimable(now)
+        };
+        assert_eq!((most(HALVES - 1, true), most(HALVES, true)), (HALVES - 1, HALVES / 2));
+        assert_eq!((most(TURNS, false), most(TURNS, true)), (TURNS, TURNS / 2));
+        assert_eq!(most(TURNS + 2, false), TURNS / 2 + 1);
     }
 }

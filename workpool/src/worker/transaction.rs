@@ -70,7 +70,7 @@ pub(crate) async fn mutation(
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
-            after::freed(shared, &item.pool, 1, None).await;
+            after::freed(shared, &item.pool, (1, None), true).await;
             None
         }
         Tried::Failed(failure) | Tried::Again(failure) => Some(Verdict::Failed(failure)),
