@@ -17,6 +17,9 @@ use crate::store::{Ask, Claimed, SqlResult, Timestamp};
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
 
+/// So many items of one claim are started beside the next claim.
+const MANY: i64 = 16;
+
 /// The most pools of one survey.
 const SURVEYED: usize = 8;
 
@@ -86,9 +89,16 @@ impl Dispatcher {
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         let (since, last, full) = (asked.since, Walk::last_of(&rows), found >= asked.items);
         pool.claimed(found, &Walk { since, took, last, full }, asked.asleep, now);
+        // A full pool waits for an end: nothing else is claimed meanwhile.
+        let beside = found >= MANY && !pool.waits_for_slots();
         self.shared.meter.claimed(name, found);
-        for row in rows {
-            executor::start(&self.shared, row, Arc::clone(name));
+        let taken = rows.into_iter().map(|row| executor::take(&self.shared, row, name));
+        let taken: Vec<_> = taken.collect();
+        if beside {
+            let shared = Arc::clone(&self.shared);
+            self.shared.attempts.spawn(async move { executor::start_all(&shared, taken) });
+        } else {
+            executor::start_all(&self.shared, taken);
         }
     }
 

@@ -124,10 +124,30 @@ impl Item {
     }
 }
 
-/// Starts a task for an item whose claim is confirmed.
-pub(crate) fn start(shared: &Arc<Shared>, row: Claimed, pool: Arc<str>) {
-    let meter = shared.meter.function(&pool, &row.function);
+/// An item whose claim is confirmed, and that is in hand.
+pub(super) struct Taken {
+    row: Claimed,
+    pool: Arc<str>,
+    meter: FunctionMeter,
+    canceled: CancellationToken,
+}
+
+/// Takes an item in hand whose claim is confirmed.
+pub(super) fn take(shared: &Shared, row: Claimed, pool: &Arc<str>) -> Taken {
+    let meter = shared.meter.function(pool, &row.function);
     let canceled = shared.take_in_hand(&row, &meter);
+    Taken { row, pool: Arc::clone(pool), meter, canceled }
+}
+
+/// Starts a task for each.
+pub(super) fn start_all(shared: &Arc<Shared>, taken: Vec<Taken>) {
+    for one in taken {
+        start(shared, one);
+    }
+}
+
+fn start(shared: &Arc<Shared>, taken: Taken) {
+    let Taken { row, pool, meter, canceled } = taken;
     let (item, span) = Item::new(shared, row, pool, meter, canceled);
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
