@@ -106,12 +106,20 @@ async fn one_item_does_not_make_a_crowd_claim() {
         items += 1;
         assert!(items < 10, "{claims} claims for one item");
     }
-    // A moment in which the machine is busy makes others look too; where a crowd does, it does each time.
-    let mut all = Vec::new();
-    for item in ["a", "b", "c", "d", "e"] {
-        all.push(claims_for(item.into()).await);
+    // A moment in which the machine is busy makes others look too: the usual number counts.
+    let usual = async |round: &str| {
+        let mut all = Vec::new();
+        for item in 0..9 {
+            all.push(claims_for(format!("{round} {item}")).await);
+        }
+        all.sort_unstable();
+        all[4]
+    };
+    let mut few = usual("next").await;
+    if few > FEW {
+        few = usual("again").await;
     }
-    assert!(all.iter().any(|claims| *claims <= FEW), "claims for five items: {all:?}");
+    assert!(few <= FEW, "usually {few} claims for one item");
     for worker in crowd {
         worker.shutdown().await;
     }
