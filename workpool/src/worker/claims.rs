@@ -17,7 +17,8 @@ use crate::store::{Ask, Claimed, SqlResult, Timestamp};
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
 
-/// So many items of one claim are started beside the next claim.
+/// From so many items on, those of a claim are started beside the next one. They are in hand before:
+/// what is marked as ours and not in hand is handed back.
 const MANY: i64 = 16;
 
 /// The most pools of one survey.

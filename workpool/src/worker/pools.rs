@@ -16,9 +16,9 @@ const BATCH: i64 = 1000;
 /// From so many slots on a claim takes half of them at most: while the ends of one half are
 /// written, the other runs or is claimed.
 const HALVES: i64 = 16;
-/// But up to so many slots an end that leaves one is written with the claim that fills it: one
-/// commit instead of two, and the more it is about, the better. With more of them, two statements at a
-/// time are worth more.
+/// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
+/// instead of two. Such a claim takes all slots, since nothing runs beside it anyway. With more of
+/// them, two statements at a time are worth more.
 const TURNS: i64 = 128;
 /// How often a busy pool is looked at.
 const BUSY_POLL: Duration = Duration::from_millis(5);
