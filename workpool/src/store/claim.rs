@@ -14,8 +14,8 @@ use crate::retry::RetryPolicy;
 
 /// What a worker asks of one pool.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask<'a> {
-    pub(crate) pool: &'a str,
+pub(crate) struct Ask {
+    pub(crate) pool: Arc<str>,
     /// The most items.
     pub(crate) items: i64,
     /// Items of the pool that it runs already.
@@ -120,7 +120,7 @@ impl Store {
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        asks: &[Ask<'_>],
+        asks: &[Ask],
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
@@ -138,7 +138,7 @@ impl Store {
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
-        asks: &[Ask<'_>],
+        asks: &[Ask],
         functions: &[&str],
         (fence, ended): (i32, &[(Uuid, &str)]),
     ) -> SqlResult<Turned> {
@@ -240,12 +240,12 @@ type Statement<'q> = Query<'q, Postgres, PgArguments>;
 fn claim_arguments<'q>(
     statement: Statement<'q>,
     worker: Uuid,
-    asks: &[Ask<'_>],
+    asks: &[Ask],
     functions: &[&str],
 ) -> Statement<'q> {
     statement
         .bind(worker)
-        .bind(asks.iter().map(|a| a.pool.to_owned()).collect::<Vec<_>>())
+        .bind(asks.iter().map(|a| a.pool.to_string()).collect::<Vec<_>>())
         .bind(asks.iter().map(|a| a.items).collect::<Vec<_>>())
         .bind(asks.iter().map(|a| a.running).collect::<Vec<_>>())
         .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
@@ -254,7 +254,7 @@ fn claim_arguments<'q>(
 }
 
 /// By due time, as they are to be started; never more than were asked for.
-fn check_and_sort(claimed: &mut [Claimed], asks: &[Ask<'_>]) {
+fn check_and_sort(claimed: &mut [Claimed], asks: &[Ask]) {
     let asked: i64 = asks.iter().map(|a| a.items).sum();
     let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
     assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");

@@ -12,7 +12,7 @@ use super::bounds::{Survey, Walk};
 use super::dispatcher::{Dispatcher, Event};
 use super::executor;
 use super::pools::PoolState;
-use crate::store::{Ask, Claimed, SqlResult, Timestamp};
+use crate::store::{Ask, Claimed, SqlResult};
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
@@ -24,29 +24,6 @@ const MANY: i64 = 16;
 /// The most pools of one survey.
 const SURVEYED: usize = 8;
 
-/// What was asked of one pool.
-pub(super) struct Asked {
-    pool: Arc<str>,
-    items: i64,
-    since: Timestamp,
-    asleep: bool,
-}
-
-impl Asked {
-    pub(super) fn of(asks: &[Ask<'_>], pools: &HashMap<Arc<str>, PoolState>) -> Vec<Self> {
-        let asked = |ask: &Ask<'_>| {
-            let (pool, _) = pools.get_key_value(ask.pool)?;
-            Some(Self {
-                pool: Arc::clone(pool),
-                items: ask.items,
-                since: ask.since,
-                asleep: ask.asleep,
-            })
-        };
-        asks.iter().filter_map(asked).collect()
-    }
-}
-
 impl Dispatcher {
     /// Claims for all pools that may have work and have free slots. False: there are none.
     pub(super) async fn claim(&mut self) -> SqlResult<bool> {
@@ -57,18 +34,17 @@ impl Dispatcher {
         if asks.is_empty() {
             return Ok(false);
         }
-        let asked = Asked::of(&asks, &self.pools);
         let (store, worker) = (self.shared.store(), self.shared.worker);
         let claim = async |conn: &mut PgConnection| {
             store.claim(conn, worker, &asks, &self.shared.functions).await
         };
         let claimed = self.shared.control(claim).await?;
-        self.start_all(asked, claimed, now);
+        self.start_all(&asks, claimed, now);
         Ok(true)
     }
 
     /// Takes in the answer to a claim, and starts what it claimed.
-    pub(super) fn start_all(&mut self, asked: Vec<Asked>, claimed: Vec<Claimed>, now: Instant) {
+    pub(super) fn start_all(&mut self, asks: &[Ask], claimed: Vec<Claimed>, now: Instant) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
         for row in claimed {
             match found.get_mut(&*row.pool) {
@@ -77,14 +53,14 @@ impl Dispatcher {
             }
         }
         let took = now.elapsed();
-        for asked in asked {
-            let rows = found.remove(&asked.pool).unwrap_or_default();
-            self.start(&asked, rows, took, now);
+        for ask in asks {
+            let rows = found.remove(&ask.pool).unwrap_or_default();
+            self.start(ask, rows, took, now);
         }
     }
 
     /// Starts what was claimed of one pool, in order.
-    fn start(&mut self, asked: &Asked, rows: Vec<Claimed>, took: Duration, now: Instant) {
+    fn start(&mut self, asked: &Ask, rows: Vec<Claimed>, took: Duration, now: Instant) {
         let name = &asked.pool;
         let Some(pool) = self.pools.get_mut(name) else { return };
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);

@@ -5,6 +5,7 @@
 //! one recovers the work of dead workers, one keeps house, and a thread renews the lease.
 
 mod after;
+mod asks;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
 mod bounds;

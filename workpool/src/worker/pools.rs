@@ -6,22 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bounds::{Bounds, Walk};
+use super::asks::TURNS;
+use super::bounds::Bounds;
 use super::crowd::Crowd;
 use super::pace::Pace;
-use crate::store::{Ask, Due, Grant, PoolSync};
+use crate::store::{Due, Grant, PoolSync};
 
-/// The most items of one claim.
-const BATCH: i64 = 1000;
-/// From so many slots on a claim takes half of them at most: while the ends of one half are
-/// written, the other runs or is claimed.
-const HALVES: i64 = 16;
-/// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
-/// instead of two. Such a claim takes all slots, since nothing runs beside it anyway. With more of
-/// them, two statements at a time are worth more.
-const TURNS: i64 = 128;
 /// How often a busy pool is looked at.
-const BUSY_POLL: Duration = Duration::from_millis(5);
+pub(super) const BUSY_POLL: Duration = Duration::from_millis(5);
 /// Between tries for an item that is due and could not be claimed.
 const LOCKED: Duration = Duration::from_millis(50);
 /// How long slots that were given back are left to those who wait for them.
@@ -34,33 +26,33 @@ pub(crate) struct PoolState {
     pub(crate) running: i64,
     /// The part of them that has ended, which the next claim is to write.
     pub(crate) ended: i64,
-    granted: i64,
+    pub(super) granted: i64,
     frozen: bool,
     /// Somebody's transaction holds its rows: nothing is asked there that would wait for that.
     held: bool,
     /// Slots to keep at most, because others wait.
     cap: Option<i64>,
     /// What ended last was of a kind that no claim writes.
-    apart: bool,
+    pub(super) apart: bool,
     /// The database has been told that we want more.
     waiting: bool,
     max_parallelism: i64,
     paused: bool,
     /// There is due work, as far as is known.
-    hot: bool,
+    pub(super) hot: bool,
     /// Somebody ought to look what is due.
-    look: bool,
+    pub(super) look: bool,
     /// Due items that the last look counted, up to `Due::MANY`.
-    due: i64,
+    pub(super) due: i64,
     /// No slots were free; ask again then, or when something changes.
     denied_until: Option<Instant>,
     /// We have just made room for others.
     yielded_until: Option<Instant>,
     /// When the next item is due, or is worth a look.
-    due_at: Option<Instant>,
+    pub(super) due_at: Option<Instant>,
     crowd: Crowd,
     pub(super) bounds: Bounds,
-    pace: Pace,
+    pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
     /// What the completer has been told of `waits_for_slots`.
@@ -179,7 +171,7 @@ impl PoolState {
         self.held
     }
 
-    fn usable(&self) -> i64 {
+    pub(super) fn usable(&self) -> i64 {
         if self.frozen || self.held {
             return 0;
         }
@@ -239,44 +231,12 @@ impl PoolState {
         self.running == 0 && !self.hot && !self.waiting
     }
 
-    fn is_due(&self, now: Instant) -> bool {
+    pub(super) fn is_due(&self, now: Instant) -> bool {
         self.hot || self.due_at.is_some_and(|at| now >= at)
     }
 
-    /// How many items to ask for.
-    pub(crate) fn claimable(&self, now: Instant) -> i64 {
-        let whole = self.granted < HALVES || (self.granted <= TURNS && !self.apart);
-        let most = if whole { BATCH } else { (self.granted / 2).min(BATCH) };
-        if self.is_due(now) { self.usable().clamp(0, most) } else { 0 }
-    }
-
-    /// The part of a claim that is about this pool.
-    pub(crate) fn ask(&self, now: Instant) -> Ask<'_> {
-        Ask {
-            pool: &self.name,
-            items: self.claimable(now),
-            running: self.running - self.ended,
-            since: self.bounds.since(now),
-            asleep: !self.pace.is_busy(now),
-        }
-    }
-
-    /// Takes in the answer to a claim.
-    pub(crate) fn claimed(&mut self, found: i64, walk: &Walk, asleep: bool, now: Instant) {
-        self.running += found;
-        self.due = (self.due - found).max(0);
-        let full = walk.full;
-        self.bounds.claimed(walk, now);
-        // When we have just said that we sleep, what was enqueued before is looked for once more.
-        let fell_asleep = self.pace.claimed(found > 0, asleep, now);
-        self.hot = full || fell_asleep;
-        self.due_at = (!self.hot && !asleep).then(|| now + BUSY_POLL);
-        // When the next item is due; or, with more to do and no slot left, how many to ask for.
-        self.look |= if self.hot { self.is_short() } else { asleep };
-    }
-
     /// Whether all slots are in use, and there may be more to have.
-    fn is_short(&self) -> bool {
+    pub(super) fn is_short(&self) -> bool {
         self.usable() <= 0 && (self.frozen || self.granted < self.max_parallelism)
     }
 
@@ -341,6 +301,7 @@ impl PoolState {
 mod tests {
     use super::*;
     use crate::store::Timestamp;
+    use crate::worker::bounds::Walk;
 
     fn read(granted: Option<i64>) -> PoolSync {
         PoolSync {
@@ -374,20 +335,5 @@ mod tests {
         assert_eq!(pool.surplus(), Some(3), "it wants no more, and keeps what it uses");
         pool.synced(&PoolSync { wanted_by_others: 1, ..read(None) });
         assert_eq!(pool.surplus(), Some(3), "also when others wait");
-    }
-
-    #[test]
-    fn a_claim_takes_half_of_the_slots_where_it_cannot_write_ends_too() {
-        let now = Instant::now();
-        let most = |granted, apart| {
-            let mut pool = PoolState::new("email".into());
-            pool.synced(&PoolSync { max_parallelism: granted, ..read(Some(granted)) });
-            pool.wake();
-            pool.freed(0, None, apart);
-            pool.claimable(now)
-        };
-        assert_eq!((most(HALVES - 1, true), most(HALVES, true)), (HALVES - 1, HALVES / 2));
-        assert_eq!((most(TURNS, false), most(TURNS, true)), (TURNS, TURNS / 2));
-        assert_eq!(most(TURNS + 2, false), TURNS / 2 + 1);
     }
 }

@@ -9,7 +9,6 @@ use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
 use super::after;
-use super::claims::Asked;
 use super::dispatcher::Dispatcher;
 use super::ends::{End, Way};
 use super::pools::PoolState;
@@ -52,7 +51,6 @@ impl Dispatcher {
     async fn write_turn(&mut self, fence: i32, now: Instant) -> SqlResult<bool> {
         let free = self.pools.values().filter(|pool| pool.claimable(now) > 0);
         let asks: Vec<_> = free.map(|pool| pool.ask(now)).collect();
-        let asked = Asked::of(&asks, &self.pools);
         let ended: Vec<_> = self.owed.iter().filter_map(End::succeeded).collect();
         let (store, worker) = (self.shared.store(), self.shared.worker);
         let turn = async |conn: &mut PgConnection| {
@@ -62,7 +60,7 @@ impl Dispatcher {
         match self.shared.connections.ending.run(turn).await {
             Ok(turned) => {
                 self.book(&turned);
-                self.start_all(asked, turned.claimed, now);
+                self.start_all(&asks, turned.claimed, now);
                 Ok(true)
             }
             Err(error) if is_locked(&error) || is_refusal(&error) => {
