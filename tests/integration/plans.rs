@@ -6,9 +6,10 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use workpool_tests::Stage;
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
-const OF_WORKERS: [&str; 18] = [
+const OF_WORKERS: [&str; 19] = [
     "claim",
     "turn",
+    "turn_beside",
     "due",
     "overdue",
     "join",

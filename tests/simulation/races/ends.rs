@@ -29,6 +29,7 @@ async fn turn(hand: &mut Hand, claim: Claim, items: i64, running: i64) -> (bool,
         .bind(claim.fence)
         .bind([claim.id])
         .bind(["7"])
+        .bind([0_i64])
         .fetch_all(&mut hand.conn)
         .await
         .unwrap();

@@ -74,24 +74,27 @@ async fn what_a_claim_took_whose_answer_comes_after_the_shutdown_is_not_entered_
 
 #[tokio::test]
 async fn ends_that_were_left_to_a_claim_without_an_answer_are_written_by_a_shutdown() {
-    let line = Line::new().await;
-    line.world.limit(1).await;
-    let mut queue = Vec::new();
-    for _ in 0..3 {
-        queue.push(enqueue_plain(line.world.workpool(), Kind::Once, How::Takes(1)).await);
+    // Alone, and beside another.
+    for (turn, slots, items) in [("turn", 1, 3), ("turn_beside", 64, 1500)] {
+        let line = Line::new().await;
+        line.world.limit(slots).await;
+        let mut queue = Vec::new();
+        for _ in 0..items {
+            queue.push(enqueue_plain(line.world.workpool(), Kind::Once, How::Takes(0)).await);
+        }
+        line.proxy.arm(line.loses(Loses::Time, turn).with_rows());
+        let worker = line.worker().await;
+        line.struck().await;
+        worker.shutdown().await;
+        let held = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
+        assert_eq!(line.world.count(held).await, 0, "{turn}: nothing is left to recovery");
+        line.proxy.let_go();
+        let other = line.world.worker_here().start().await.unwrap();
+        line.world.quiet(GIVEN_UP).await;
+        other.shutdown().await;
+        assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
+        audit::nobody_is_left(&line.world).await;
     }
-    line.proxy.arm(line.loses(Loses::Time, "turn").with_rows());
-    let worker = line.worker().await;
-    line.struck().await;
-    worker.shutdown().await;
-    let held = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
-    assert_eq!(line.world.count(held).await, 0, "nothing is left to recovery");
-    line.proxy.let_go();
-    let other = line.world.worker_here().start().await.unwrap();
-    line.world.quiet(GIVEN_UP).await;
-    other.shutdown().await;
-    assert_eq!(audit::check(&line.world, &queue).await.succeeded, 3);
-    audit::nobody_is_left(&line.world).await;
 }
 
 #[tokio::test]

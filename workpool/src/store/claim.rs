@@ -24,6 +24,9 @@ pub(crate) struct Ask {
     pub(crate) since: Timestamp,
     /// Whether whoever enqueues from now on is to notify.
     pub(crate) asleep: bool,
+    /// After how many due items turns beside one another are to stop; none are to follow when it
+    /// is zero.
+    pub(crate) ahead: i64,
 }
 
 /// What waits in a pool.
@@ -111,6 +114,8 @@ pub(crate) struct Turned {
     pub(crate) claimed: Vec<Claimed>,
     /// The ids that ended; the others were superseded.
     pub(crate) ended: Vec<Uuid>,
+    /// The pools in which turns beside one another may claim as many items as was asked.
+    pub(crate) ahead: Vec<String>,
 }
 
 impl Store {
@@ -133,7 +138,8 @@ impl Store {
     }
 
     /// Ends work of one fence number as `succeed` does, and claims into the slots that it leaves,
-    /// in the same statement. An error says of both what it says of each.
+    /// in the same statement. An error says of both what it says of each. Or, `beside` others of
+    /// this worker's, claims no further than the last of the ordinary ones allowed.
     pub(crate) async fn turn(
         &self,
         conn: &mut PgConnection,
@@ -141,24 +147,28 @@ impl Store {
         asks: &[Ask],
         functions: &[&str],
         (fence, ended): (i32, &[(Uuid, &str)]),
+        beside: bool,
     ) -> SqlResult<Turned> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
         failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
         let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
-        let rows = claim_arguments(self.query(self.sql().turn.clone()), worker, asks, functions)
-            .bind(fence)
-            .bind(ids)
-            .bind(results)
-            .fetch_all(&mut *conn)
-            .await?;
+        let sql = if beside { &self.sql().turn_beside } else { &self.sql().turn };
+        let turn = claim_arguments(self.query(sql.clone()), worker, asks, functions);
+        let mut turn = turn.bind(fence).bind(ids).bind(results);
+        if !beside {
+            turn = turn.bind(asks.iter().map(|ask| ask.ahead).collect::<Vec<_>>());
+        }
+        let rows = turn.fetch_all(&mut *conn).await?;
         failpoint::reach(failpoint::FINISH_DONE, &mut *conn).await?;
         failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
         let mut turned = Turned::default();
         for row in &rows {
             if row.try_get::<Option<i16>, _>(3)?.is_some() {
                 turned.claimed.push(Claimed::from_row(row)?);
+            } else if let Some(id) = row.try_get(0)? {
+                turned.ended.push(id);
             } else {
-                turned.ended.push(row.try_get(0)?);
+                turned.ahead.push(row.try_get(1)?);
             }
         }
         check_and_sort(&mut turned.claimed, asks);

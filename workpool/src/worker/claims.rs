@@ -24,6 +24,9 @@ const MANY: i64 = 16;
 /// The most pools of one survey.
 const SURVEYED: usize = 8;
 
+/// How a pool takes in what was claimed.
+pub(super) type Note = fn(&mut PoolState, i64, &Walk, bool, Instant);
+
 impl Dispatcher {
     /// Claims for all pools that may have work and have free slots. False: there are none.
     pub(super) async fn claim(&mut self) -> SqlResult<bool> {
@@ -39,12 +42,18 @@ impl Dispatcher {
             store.claim(conn, worker, &asks, &self.shared.functions).await
         };
         let claimed = self.shared.control(claim).await?;
-        self.start_all(&asks, claimed, now);
+        self.start_all(&asks, claimed, now, PoolState::claimed);
         Ok(true)
     }
 
     /// Takes in the answer to a claim, and starts what it claimed.
-    pub(super) fn start_all(&mut self, asks: &[Ask], claimed: Vec<Claimed>, now: Instant) {
+    pub(super) fn start_all(
+        &mut self,
+        asks: &[Ask],
+        claimed: Vec<Claimed>,
+        begun: Instant,
+        note: Note,
+    ) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
         for row in claimed {
             match found.get_mut(&*row.pool) {
@@ -52,26 +61,28 @@ impl Dispatcher {
                 None => drop(found.insert(row.pool.as_str().into(), vec![row])),
             }
         }
-        let took = now.elapsed();
+        let took = begun.elapsed();
         for ask in asks {
             let rows = found.remove(&ask.pool).unwrap_or_default();
-            self.start(ask, rows, took, now);
+            let items = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            let (last, full) = (Walk::last_of(&rows), items >= ask.items);
+            let walk = Walk { since: ask.since, took, last, full };
+            if let Some(pool) = self.pools.get_mut(&ask.pool) {
+                note(pool, items, &walk, ask.asleep, begun);
+                self.start(&ask.pool, rows);
+            }
         }
     }
 
     /// Starts what was claimed of one pool, in order.
-    fn start(&mut self, asked: &Ask, rows: Vec<Claimed>, took: Duration, now: Instant) {
-        let name = &asked.pool;
-        let Some(pool) = self.pools.get_mut(name) else { return };
+    fn start(&self, name: &Arc<str>, rows: Vec<Claimed>) {
         let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let (since, last, full) = (asked.since, Walk::last_of(&rows), found >= asked.items);
-        pool.claimed(found, &Walk { since, took, last, full }, asked.asleep, now);
         // A full pool waits for an end: nothing else is claimed meanwhile.
-        let beside = found >= MANY && !pool.waits_for_slots();
+        let waits = self.pools.get(name).is_some_and(PoolState::waits_for_slots);
         self.shared.meter.claimed(name, found);
         let taken = rows.into_iter().map(|row| executor::take(&self.shared, row, name));
         let taken: Vec<_> = taken.collect();
-        if beside {
+        if found >= MANY && !waits {
             let shared = Arc::clone(&self.shared);
             self.shared.attempts.spawn(async move { executor::start_all(&shared, taken) });
         } else {

@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::bounds::Survey;
-use super::ends::{End, Way};
+use super::ends::End;
 use super::held::held;
 use super::pools::PoolState;
 use super::shared::Shared;
@@ -46,7 +46,7 @@ pub(crate) enum Event {
 
 pub(crate) struct Dispatcher {
     pub(super) shared: Arc<Shared>,
-    events: mpsc::UnboundedReceiver<Event>,
+    pub(super) events: mpsc::UnboundedReceiver<Event>,
     hints: broadcast::Receiver<Hint>,
     pub(super) pools: HashMap<Arc<str>, PoolState>,
     /// Ends that the next claim writes.
@@ -54,7 +54,7 @@ pub(crate) struct Dispatcher {
     /// When to ask next what is marked as ours without our knowing: at once after an error, again
     /// a little later, since the server may run a claim after the client has given it up, and
     /// now and then in any case.
-    reconcile_at: Instant,
+    pub(super) reconcile_at: Instant,
     /// Nothing is started before that was done.
     pub(super) uncertain: bool,
     /// When to look at all pools, whatever they say.
@@ -69,9 +69,9 @@ pub(crate) struct Dispatcher {
 }
 
 impl Drop for Dispatcher {
-    /// It may be cut off, at a shutdown or by a panic, while a statement is under way that writes ends.
+    /// It may be cut off, at a shutdown or by a panic. What is under way then sees to its own ends.
     fn drop(&mut self) {
-        self.hand_over(Way::Unknown);
+        self.hand_over();
     }
 }
 
@@ -108,7 +108,7 @@ impl Dispatcher {
                     self.wait().await;
                 }
                 Err(error) => {
-                    self.give_ends_back(Way::Back);
+                    self.give_ends_back();
                     // Whatever it was: nothing is started before the database has said what is
                     // ours.
                     self.uncertain = true;
@@ -123,17 +123,17 @@ impl Dispatcher {
         for pool in self.pools.values() {
             self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, false);
         }
-        self.hand_over(Way::Back);
+        self.hand_over();
     }
 
     /// What the completer has left to this comes back to it.
-    fn hand_over(&mut self, way: Way) {
+    fn hand_over(&mut self) {
         self.events.close();
         self.drain();
-        self.give_ends_back(way);
+        self.give_ends_back();
     }
 
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.shared.stop.is_cancelled() || self.shared.lease.lost.is_cancelled()
     }
 
@@ -151,7 +151,7 @@ impl Dispatcher {
         }
     }
 
-    fn take_in(&mut self, event: Event) {
+    pub(super) fn take_in(&mut self, event: Event) {
         match event {
             Event::Freed { pool, items, again, apart } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
@@ -204,7 +204,7 @@ impl Dispatcher {
     async fn step(&mut self) -> SqlResult<bool> {
         self.let_others_end().await;
         if !self.shared.lease.is_valid() {
-            self.give_ends_back(Way::Back);
+            self.give_ends_back();
             return Ok(false);
         }
         self.probe().await?;

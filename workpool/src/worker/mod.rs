@@ -8,6 +8,7 @@ mod after;
 mod asks;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
+mod beside;
 mod bounds;
 mod callbacks;
 mod caution;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::asks::TURNS;
+use super::beside::Beside;
 use super::bounds::Bounds;
 use super::crowd::Crowd;
 use super::pace::Pace;
@@ -36,7 +37,7 @@ pub(crate) struct PoolState {
     pub(super) apart: bool,
     /// The database has been told that we want more.
     waiting: bool,
-    max_parallelism: i64,
+    pub(super) max_parallelism: i64,
     paused: bool,
     /// There is due work, as far as is known.
     pub(super) hot: bool,
@@ -51,6 +52,7 @@ pub(crate) struct PoolState {
     /// When the next item is due, or is worth a look.
     pub(super) due_at: Option<Instant>,
     crowd: Crowd,
+    pub(super) beside: Beside,
     pub(super) bounds: Bounds,
     pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
@@ -80,6 +82,7 @@ impl PoolState {
             yielded_until: None,
             due_at: None,
             crowd: Crowd::default(),
+            beside: Beside::default(),
             bounds: Bounds::default(),
             pace: Pace::default(),
             published: false,
@@ -171,11 +174,16 @@ impl PoolState {
         self.held
     }
 
+    /// Slots in use, or as good as; not those of what has ended, which the next claim writes.
+    pub(super) fn in_use(&self) -> i64 {
+        self.running - self.ended + self.beside.filling()
+    }
+
     pub(super) fn usable(&self) -> i64 {
         if self.frozen || self.held {
             return 0;
         }
-        self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.running + self.ended
+        self.cap.map_or(self.granted, |cap| self.granted.min(cap)) - self.in_use()
     }
 
     /// Whether there is more to claim once a slot becomes free.

@@ -1,12 +1,13 @@
 -- $1 worker, $2 pools, $3 items asked for, $4 items running here without those that end, $5 lower bounds, $6 functions, $7 sleep when it finds
--- less than asked?, $8 fence, $9 ids that end, $10 results
+-- less than asked?, $8 fence, $9 ids that end, $10 results, $11 how many due items to look ahead for turns beside
+-- one another; zero: there are to be none
 -- claim.sql and succeed.sql in one statement and one commit, for pools whose slots are all in use: the slots of what ends are claimed
 -- for again. Slots are locked before work, as everywhere: the claim comes first.
 WITH mine AS MATERIALIZED (
-    SELECT s.pool, a.since, LEAST(a.asked, s.granted - a.running) AS n, a.asleep, s.asleep AS was_asleep
+    SELECT s.pool, a.since, LEAST(a.asked, s.granted - a.running) AS n, a.asleep, s.asleep AS was_asleep, a.ahead
     FROM workpool.slots s
-    JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $7::boolean[])
-        AS a (pool, asked, running, since, asleep) ON a.pool = s.pool
+    JOIN unnest($2::text[], $3::bigint[], $4::bigint[], $5::timestamptz[], $7::boolean[], $11::bigint[])
+        AS a (pool, asked, running, since, asleep, ahead) ON a.pool = s.pool
     WHERE s.worker = $1 AND s.pool = ANY ($2) AND NOT s.frozen
     ORDER BY s.pool
     FOR NO KEY UPDATE OF s
@@ -34,13 +35,31 @@ WITH mine AS MATERIALIZED (
     ))
     RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at, w.callback IS NOT NULL AS calls,
         w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.trace, w.args
+), ahead AS (
+    -- What is up to there counts as claimed from now on, so that turn_beside.sql, which writes nothing here, may claim it.
+    SELECT m.pool, l.run_at, l.id
+    FROM mine m
+    CROSS JOIN LATERAL (
+        SELECT i.run_at, i.id
+        FROM workpool.work i
+        WHERE i.pool = m.pool AND i.worker IS NULL
+            AND i.run_at >= m.since AND i.run_at <= statement_timestamp()
+            AND i.function = ANY ($6)
+        ORDER BY i.run_at, i.id
+        OFFSET m.ahead LIMIT 1
+    ) l
+    WHERE m.ahead > 0
 ), marked AS (
     UPDATE workpool.slots s
     SET claimed_to = CASE WHEN (c.run_at, c.id) > (s.claimed_to, s.claimed_id) THEN c.run_at ELSE s.claimed_to END,
         claimed_id = CASE WHEN (c.run_at, c.id) > (s.claimed_to, s.claimed_id) THEN c.id ELSE s.claimed_id END,
         asleep = m.asleep
     FROM mine m
-    LEFT JOIN (SELECT DISTINCT ON (pool) pool, run_at, id FROM claimed ORDER BY pool, run_at DESC, id DESC) c ON c.pool = m.pool
+    LEFT JOIN (
+        SELECT DISTINCT ON (pool) pool, run_at, id
+        FROM (SELECT pool, run_at, id FROM claimed UNION ALL SELECT pool, run_at, id FROM ahead) r
+        ORDER BY pool, run_at DESC, id DESC
+    ) c ON c.pool = m.pool
     WHERE s.worker = $1 AND s.pool = m.pool
         AND ((c.run_at, c.id) > (s.claimed_to, s.claimed_id) OR m.asleep <> m.was_asleep)
 ), gone AS (
@@ -61,6 +80,9 @@ WITH mine AS MATERIALIZED (
 SELECT id, pool, function, kind, attempt, fence, run_at, statement_timestamp() AS claimed_at, calls,
     max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args
 FROM claimed
+UNION ALL
+SELECT NULL, pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM ahead
 UNION ALL
 SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM gone

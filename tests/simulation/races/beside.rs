@@ -1,0 +1,186 @@
+//! Turns of one worker beside one another: they share the lock on its slots, and claim nothing that
+//! nobody would look for if it died.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::{Row, ValueRef};
+use workpool::Workpool;
+use workpool_tests::Loses;
+
+use super::{ALL, POOL, count, database, enqueued, in_order};
+use crate::audit::{self, Kind};
+use crate::functions::How;
+use crate::hand::{Claim, Hand};
+use crate::line::Line;
+use crate::load::enqueue_plain;
+use crate::world::{World, eventually};
+
+/// What a turn came to.
+#[derive(Debug, PartialEq, Eq)]
+struct Turned {
+    ended: bool,
+    claimed: Vec<Claim>,
+    /// As many further items as was asked are marked as claimed.
+    marked: bool,
+}
+
+impl Turned {
+    fn read(rows: &[PgRow]) -> Self {
+        let none = |column| move |row: &PgRow| row.try_get_raw(column).unwrap().is_null();
+        let claimed = rows.iter().filter(|row| !none("kind")(row));
+        let claim = |row: &PgRow| Claim::new(row.get("id"), row.get("attempt"), row.get("fence"));
+        Self {
+            ended: rows.iter().any(none("pool")),
+            claimed: claimed.map(claim).collect(),
+            marked: rows.iter().any(none("id")),
+        }
+    }
+}
+
+/// Ends an item and claims up to so many while so many run: alone, and with a mark behind the
+/// `ahead`th that is due, or beside others.
+async fn turn(
+    hand: &mut Hand,
+    ends: Claim,
+    (items, running): (i64, i64),
+    ahead: Option<i64>,
+) -> Turned {
+    let sql = hand.sql(if ahead.is_some() { "turn" } else { "turn_beside" });
+    let mut turn = sqlx::query(sql)
+        .bind(hand.worker)
+        .bind([POOL])
+        .bind([items])
+        .bind([running])
+        .bind(["epoch"])
+        .bind(ALL)
+        .bind([false])
+        .bind(ends.fence)
+        .bind([ends.id])
+        .bind(["7"]);
+    if let Some(ahead) = ahead {
+        turn = turn.bind([ahead]);
+    }
+    Turned::read(&turn.fetch_all(&mut hand.conn).await.unwrap())
+}
+
+async fn beside(hand: &mut Hand, ends: Claim, slots: (i64, i64)) -> Vec<Claim> {
+    let turned = turn(hand, ends, slots, None).await;
+    assert!(turned.ended);
+    turned.claimed
+}
+
+/// A worker with so many slots, two of which are in use, and eight items that wait.
+async fn worker(workpool: &Workpool, slots: i64) -> (Hand, Vec<Claim>) {
+    workpool.pool(POOL).set_max_parallelism(u32::try_from(slots).unwrap()).await.unwrap();
+    for _ in 0..10 {
+        enqueued(workpool, Kind::Again).await;
+    }
+    let mut worker = Hand::with_slots(workpool, POOL, slots).await;
+    let claimed = worker.claim(POOL, 2, 0, &ALL).await;
+    (worker, claimed)
+}
+
+#[tokio::test]
+async fn they_do_not_wait_for_one_another_and_a_pause_waits_for_both() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let (mut one, first) = worker(workpool, 4).await;
+    let Turned { claimed, .. } = turn(&mut one, first[0], (1, 1), Some(6)).await;
+    let mut other = one.twin(workpool).await;
+    let mut pausing = Hand::new(workpool).await;
+    one.begin().await;
+    other.begin().await;
+    let of_one = beside(&mut one, first[1], (2, 1)).await;
+    let of_other = beside(&mut other, claimed[0], (1, 3)).await;
+    assert_eq!((of_one.len(), of_other.len()), (2, 1));
+    assert!(!of_one.contains(&of_other[0]), "claimed twice");
+    let backend = pausing.backend();
+    let both = async {
+        one.commit().await;
+        backend.waits().await;
+        other.commit().await;
+    };
+    in_order(backend.clone(), pausing.resize(POOL, None, Some(true)), both).await;
+    assert!(beside(&mut one, of_one[0], (2, 2)).await.is_empty(), "a start after the pause");
+}
+
+#[tokio::test]
+async fn they_take_no_more_than_the_slots() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let (mut worker, first) = worker(workpool, 3).await;
+    let Turned { claimed, .. } = turn(&mut worker, first[0], (1, 1), Some(6)).await;
+    assert_eq!(beside(&mut worker, claimed[0], (5, 1)).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_end_of_a_superseded_attempt_is_refused_beside_others_too() {
+    let db = database().await;
+    let (mut worker, claims) = worker(db.workpool(), 2).await;
+    assert!(worker.release(claims[0], false).await, "as after a lost answer");
+    let again = worker.claim_one(POOL, &ALL).await;
+    let nothing = Turned { ended: false, claimed: Vec::new(), marked: false };
+    assert_eq!(
+        (again.id, turn(&mut worker, claims[0], (0, 2), None).await),
+        (claims[0].id, nothing)
+    );
+    assert!(turn(&mut worker, again, (0, 2), None).await.ended);
+}
+
+#[tokio::test]
+async fn what_they_claim_is_found_when_their_worker_dies() {
+    const HELD: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
+    let db = database().await;
+    let workpool = db.workpool();
+    let (mut dead, first) = worker(workpool, 20).await;
+    let alone = turn(&mut dead, first[0], (1, 1), Some(4)).await;
+    assert!(alone.marked, "so many are due");
+    let few = turn(&mut dead, alone.claimed[0], (0, 2), Some(9)).await;
+    assert!(!few.marked, "so many are not");
+    let claimed = beside(&mut dead, first[1], (20, 0)).await;
+    assert_eq!(claimed.len(), 4, "those up to the mark, of seven");
+    dead.expire().await;
+    dead.bury(&[dead.worker]).await;
+    let found = dead.abandoned(dead.worker).await;
+    assert_eq!(i64::try_from(found.len()).unwrap(), count(workpool, HELD).await);
+}
+
+#[tokio::test]
+async fn what_is_lost_of_one_is_neither_lost_nor_doubled() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        let line = Line::new().await;
+        line.world.limit(64).await;
+        let mut queue = Vec::new();
+        for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(1500) {
+            queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(0)).await);
+        }
+        line.proxy.arm(line.loses(loses, "turn_beside").with_rows());
+        let worker = line.worker().await;
+        line.mended(&queue).await;
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_holds_while_it_is_changed_between_them() {
+    const ENDED: &str = "SELECT count(*) FROM workpool.finished";
+    let world = World::new().await;
+    world.limit(64).await;
+    let mut queue = Vec::new();
+    for _ in 0..3000 {
+        queue.push(enqueue_plain(world.workpool(), Kind::Again, How::Takes(0)).await);
+    }
+    let worker = world.worker_here().start().await.unwrap();
+    for limit in [0, 64, 100, 0, 70, 64, 0, 128] {
+        let ended = world.count(ENDED).await;
+        world.limit(limit).await;
+        eventually("it goes on", async || limit == 0 || world.count(ENDED).await > ended + 200)
+            .await;
+    }
+    world.quiet(Duration::from_mins(1)).await;
+    worker.shutdown().await;
+    assert_eq!(audit::check(&world, &queue).await.succeeded, queue.len());
+    assert!(audit::peak(&world).await > 64, "the limit was raised in vain");
+}
