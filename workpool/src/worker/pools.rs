@@ -294,7 +294,9 @@ impl PoolState {
     /// there is no free slot for.
     pub(crate) fn wants_look(&self, now: Instant) -> bool {
         let over = |at: Option<Instant>| at.is_some_and(|at| now >= at);
-        self.look
+        // How many slots to ask for is of no interest before one may ask again.
+        let denied = self.hot && self.denied_until.is_some_and(|until| now < until);
+        (self.look && !denied)
             || over(self.crowd.look_at())
             || (self.is_short() && !self.hot && over(self.due_at))
     }
@@ -343,5 +345,25 @@ mod tests {
         assert_eq!(pool.surplus(), Some(3), "it wants no more, and keeps what it uses");
         pool.synced(&PoolSync { wanted_by_others: 1, ..read(None) });
         assert_eq!(pool.surplus(), Some(3), "also when others wait");
+    }
+
+    #[test]
+    fn a_pool_that_was_denied_slots_is_not_looked_at_before_it_may_ask_again() {
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let mut pool = PoolState::new("email".into());
+        pool.synced(&read(Some(3)));
+        pool.peeked(Some(&Due { items: 9, wait: Duration::ZERO }), now);
+        let walk =
+            || Walk { since: Timestamp::EPOCH, took: Duration::ZERO, last: None, full: true };
+        pool.claimed(3, &walk(), true, now);
+        assert!(pool.wants_look(now), "how many to ask for");
+        pool.peeked(Some(&Due { items: 6, wait: Duration::ZERO }), now);
+        pool.asked(later);
+        pool.took(&Grant { pool: "email".into(), granted: 3, frozen: false });
+        // One ends, and another is claimed.
+        pool.freed(1, None, false);
+        pool.asked(later);
+        pool.claimed(1, &walk(), true, now);
+        assert!(!pool.wants_look(now) && pool.wants_look(later));
     }
 }
