@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::completer;
-use super::ends::{End, Verdict, Way};
+use super::ends::{End, Verdict};
 use crate::context::{ActionCtx, Attempt};
 use crate::handle::Workpool;
 use crate::meter::Meter;
@@ -49,7 +49,7 @@ impl Ends {
             trace: None,
             meter: meter.clone(),
             verdict: Verdict::Success(r#"{"ok":true}"#.into()),
-            way: Way::Either,
+            resent: false,
         };
         Self(std::iter::repeat_with(end).take(n).collect())
     }

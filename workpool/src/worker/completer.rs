@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{self, error::SendError};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::dispatcher::Event;
-use super::ends::{End, Sent, Step, Verdict, Way, send};
+use super::ends::{End, Sent, Step, Verdict, send};
 use super::shared::Shared;
 use super::{after, callbacks};
 use crate::BoxFuture;
@@ -58,12 +57,6 @@ pub(super) fn groups(batch: Vec<End>) -> BTreeMap<(Step, i32), Vec<End>> {
 async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
     let mut groups = groups(batch);
     while let Some(((step, fence), mut ends)) = groups.pop_first() {
-        if step == Step::Succeed {
-            ends = leave_to_dispatcher(shared, ends);
-        }
-        if ends.is_empty() {
-            continue;
-        }
         // One lock order for everybody who locks several items.
         ends.sort_by_key(|end| end.id);
         let rest = write(shared, (fence, step), ends).await;
@@ -75,26 +68,11 @@ async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
     }
 }
 
-/// Lets the next claim end what leaves a slot that is waited for. Returns the others.
-fn leave_to_dispatcher(shared: &Shared, ends: Vec<End>) -> Vec<End> {
-    let (left, mut rest): (Vec<_>, Vec<_>) = {
-        let waiting = shared.waiting();
-        ends.into_iter().partition(|end| end.way == Way::Either && waiting.contains(&end.pool))
-    };
-    if !left.is_empty()
-        && let Err(SendError(Event::Ended(left))) = shared.events.send(Event::Ended(left))
-    {
-        // It has stopped.
-        rest.extend(left);
-    }
-    rest
-}
-
 /// Writes one group. Returns what has to be finished instead.
 fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFuture<'_, Vec<End>> {
     Box::pin(async move {
         let mut backoff = shared.backoff("completer");
-        let mut resent = ends.iter().any(|end| end.way == Way::Unknown);
+        let mut resent = ends.iter().any(|end| end.resent);
         loop {
             let error = match send(shared, group, &ends, resent).await {
                 Ok(sent) => {

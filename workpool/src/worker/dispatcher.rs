@@ -36,8 +36,8 @@ pub(crate) enum Event {
         /// Whether no claim can write such ends.
         apart: bool,
     },
-    /// Ends of pools that wait for a slot, to be written with the next claim.
-    Ended(Vec<End>),
+    /// An end in a pool that waits for a slot, to be written with the next claim.
+    Ended(End),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
     /// Pools were surveyed, with what came of it if there was an answer.
@@ -158,13 +158,11 @@ impl Dispatcher {
                     pool.freed(items, again.map(|again| Instant::now() + again), apart);
                 }
             }
-            Event::Ended(ends) => {
-                for end in ends {
-                    if let Some(pool) = self.pools.get_mut(&end.pool) {
-                        pool.owes();
-                    }
-                    self.owed.push(end);
+            Event::Ended(end) => {
+                if let Some(pool) = self.pools.get_mut(&end.pool) {
+                    pool.owes();
                 }
+                self.owed.push(end);
             }
             Event::Synced(rows) => self.synced(rows),
             Event::Surveyed(pools, survey) => self.surveyed(&pools, survey.as_ref()),

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
+use tokio::sync::mpsc::error::SendError;
 use uuid::Uuid;
 
 use super::callbacks;
+use super::dispatcher::Event;
 use super::shared::Shared;
 use crate::failpoint;
 use crate::failure::Failure;
@@ -32,18 +34,8 @@ pub(crate) struct End {
     pub(crate) trace: Option<String>,
     pub(crate) meter: FunctionMeter,
     pub(crate) verdict: Verdict,
-    pub(crate) way: Way,
-}
-
-/// Who writes an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// The completer, or the dispatcher with its next claim.
-    Either,
-    /// The completer: the dispatcher has not.
-    Back,
-    /// The same, but the dispatcher may have: its answer was lost.
-    Unknown,
+    /// It was sent before, and the answer was lost.
+    pub(crate) resent: bool,
 }
 
 impl End {
@@ -156,6 +148,20 @@ impl Verdict {
         };
         Ended { id, outcome, result, error, trace: None }
     }
+}
+
+/// Leaves the end of an attempt to whoever writes it: to the dispatcher, for its next claim, where a
+/// slot is waited for and a claim can write it; else to the completer.
+pub(crate) fn leave(shared: &Shared, mut end: End) {
+    if end.step() == Step::Succeed && shared.waiting().contains(&end.pool) {
+        match shared.events.send(Event::Ended(end)) {
+            // It has stopped.
+            Err(SendError(Event::Ended(back))) => end = back,
+            _ => return,
+        }
+    }
+    // The completer outlives all attempts.
+    let _ = shared.ends.send(end);
 }
 
 /// One statement, conditional on the fences: after an error it can be sent again.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::ends::{End, Verdict, Way};
+use super::ends::{self, End, Verdict};
 use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{query, transaction};
@@ -119,7 +119,7 @@ impl Item {
             trace: self.trace.clone(),
             meter: self.meter.clone(),
             verdict,
-            way: Way::Either,
+            resent: false,
         }
     }
 }
@@ -163,8 +163,7 @@ fn start(shared: &Arc<Shared>, taken: Taken) {
                 if let Some(failure) = verdict.failure() {
                     trace::failed(failure);
                 }
-                // The completer outlives all attempts.
-                let _ = shared.ends.send(item.end(verdict));
+                ends::leave(&shared, item.end(verdict));
             }
         }
         .instrument(span),

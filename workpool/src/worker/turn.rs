@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::after;
 use super::dispatcher::Dispatcher;
-use super::ends::{End, Way};
+use super::ends::End;
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
@@ -33,7 +33,7 @@ pub(super) struct Turn {
 impl Drop for Turn {
     /// Who is cut off does not know what came of it.
     fn drop(&mut self) {
-        self.leave_to_completer(Way::Unknown);
+        self.leave_to_completer(true);
     }
 }
 
@@ -50,10 +50,10 @@ impl Turn {
         (self, answer)
     }
 
-    fn leave_to_completer(&mut self, way: Way) {
+    fn leave_to_completer(&mut self, resent: bool) {
         for end in self.ends.drain(..) {
             // The completer outlives this.
-            let _ = self.shared.ends.send(End { way, ..end });
+            let _ = self.shared.ends.send(End { resent, ..end });
         }
     }
 
@@ -131,7 +131,7 @@ impl Dispatcher {
                 Ok(())
             }
             Err(error) if is_locked(&error) || is_refusal(&error) => {
-                turn.leave_to_completer(Way::Back);
+                turn.leave_to_completer(false);
                 // Perhaps it is a pool that somebody holds.
                 self.probe_at.get_or_insert_with(Instant::now);
                 Ok(())
@@ -171,7 +171,7 @@ impl Dispatcher {
                 pool.ended -= 1;
             }
             // The completer outlives this.
-            let _ = self.shared.ends.send(End { way: Way::Back, ..end });
+            let _ = self.shared.ends.send(end);
         }
     }
 }
