@@ -95,3 +95,44 @@ async fn statements_go_by_their_indexes_whatever_is_known_of_the_tables() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
+
+/// How many rows a plan has read, those included that it did not want.
+fn rows_read(plan: &Value) -> f64 {
+    let number = |key: &str| plan[key].as_f64().unwrap_or_default();
+    let own = (number("Actual Rows")
+        + number("Rows Removed by Filter")
+        + number("Rows Removed by Join Filter"))
+        * number("Actual Loops");
+    own + plan["Plans"].as_array().into_iter().flatten().map(rows_read).sum::<f64>()
+}
+
+#[tokio::test]
+async fn slots_of_many_pools_are_taken_without_counting_all_for_each() {
+    const POOLS: u32 = 200;
+    let stage = Stage::new().await;
+    stage.execute("
+        INSERT INTO workpool.pools (name) SELECT 'p' || n FROM generate_series(1, 200) n;
+        INSERT INTO workpool.workers (id, expires_at, host, pid, version, functions)
+        SELECT gen_random_uuid(), 'infinity', 'h', 1, '0', '{}' FROM generate_series(1, 3);
+        INSERT INTO workpool.slots (pool, worker, granted) SELECT 'p' || n, id, 1 FROM generate_series(1, 200) n, workpool.workers").await;
+    let all = workpool::testing::statements(stage.workpool());
+    let take = all.iter().find(|(known, _)| *known == "take").unwrap().1.as_str();
+    let mut conn = PgConnection::connect(stage.url()).await.unwrap();
+    conn.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    conn.execute(LIKE_A_WORKER).await.unwrap();
+    conn.execute(AssertSqlSafe(format!("PREPARE take AS {take}"))).await.unwrap();
+    let worker: uuid::Uuid = stage.value("SELECT id FROM workpool.workers LIMIT 1").await;
+    let names = (1..=POOLS).map(|n| format!("p{n}")).collect::<Vec<_>>().join(",");
+    let fill = |n: u32| format!("array_fill({n}::bigint, ARRAY[{POOLS}])");
+    let (running, usable) = (fill(1), fill(9));
+    for known in ["never analyzed", "analyzed"] {
+        let explain = format!(
+            "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE take('{worker}', '{{{names}}}', {running}, {usable})"
+        );
+        let row = sqlx::raw_sql(AssertSqlSafe(explain)).fetch_one(&mut conn).await.unwrap();
+        let json: Value = serde_json::from_str(row.try_get_unchecked(0).unwrap()).unwrap();
+        let read = rows_read(&json[0]["Plan"]);
+        assert!(read < 30.0 * f64::from(POOLS), "{known}: {read} rows for {POOLS} pools: {json}");
+        stage.execute("ANALYZE").await;
+    }
+}
