@@ -132,10 +132,10 @@ mod tests {
         assert_eq!(most(TURNS + 2, false), TURNS / 2 + 1);
     }
 
-    /// Everything that is asked for is found.
-    fn found(pool: &mut PoolState, ask: &Ask, note: Note) {
+    /// So many items are found.
+    fn found(pool: &mut PoolState, ask: &Ask, items: i64, note: Note) {
         let walk = Walk { since: ask.since, took: Duration::ZERO, last: None, full: true };
-        note(pool, ask.items, &walk, ask.asleep, Instant::now());
+        note(pool, items, &walk, ask.asleep, Instant::now());
     }
 
     #[test]
@@ -143,28 +143,33 @@ mod tests {
         let now = Instant::now();
         let mut pool = pool(LANES, false);
         let first = pool.ask(now);
-        found(&mut pool, &first, PoolState::claimed);
-        (0..LANES).for_each(|_| pool.owes());
-        assert!(pool.ask_beside(LANES, now).is_none(), "nothing is marked ahead");
+        // Ten slots stay free.
+        found(&mut pool, &first, LANES - 10, PoolState::claimed);
+        (0..LANES - 10).for_each(|_| pool.owes());
+        assert!(pool.ask_beside(10, now).is_none(), "nothing is marked ahead");
         pool.beside.looked(Some(LANES), now);
-        let (one, ends) = pool.ask_beside(LANES, now).unwrap();
-        assert_eq!((one.items, ends), (LANES / 2, LANES / 2), "half of the slots");
-        pool.ended -= ends;
-        pool.beside.sent(ends, one.items);
-        // Five of the other half end.
-        pool.ended = 5;
-        let (other, ends) = pool.ask_beside(5, now).unwrap();
-        assert_eq!((other.items, ends), (5, 5));
-        assert_eq!(other.running + other.items, LANES, "those of the first are as good as used");
-        pool.ended -= ends;
-        pool.beside.sent(ends, other.items);
-        assert_eq!(pool.claimable(now), 0);
-        for (ask, ends) in [(other, 5), (one, LANES / 2)] {
+        let mut sent = Vec::new();
+        for (most, items) in [(10, 20), (LANES, LANES / 2)] {
+            let (ask, ends) = pool.ask_beside(most, now).unwrap();
+            assert_eq!(
+                (ask.items, ends),
+                (items, most.min(LANES / 2)),
+                "half of the slots at most"
+            );
+            pool.ended -= ends;
+            pool.beside.sent(ends, items);
+            sent.push((ask, ends));
+        }
+        let (other, _) = &sent[1];
+        let rest = pool.ended;
+        assert_eq!(other.running + other.items, LANES, "what the first may fill counts as used");
+        for (ask, ends) in sent {
+            assert_eq!(pool.claimable(now), rest);
             pool.beside.over(ends, ask.items);
             pool.running -= ends;
-            found(&mut pool, &ask, PoolState::claimed_beside);
-            assert_eq!((pool.running, pool.claimable(now)), (LANES, 0));
+            found(&mut pool, &ask, ask.items, PoolState::claimed_beside);
         }
+        assert_eq!((pool.running, pool.claimable(now)), (LANES, rest));
     }
 
     #[test]
