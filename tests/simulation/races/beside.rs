@@ -18,9 +18,9 @@ use crate::world::{World, eventually};
 
 /// What a turn came to.
 #[derive(Debug, PartialEq, Eq)]
-struct Turned {
-    ended: bool,
-    claimed: Vec<Claim>,
+pub(super) struct Turned {
+    pub(super) ended: bool,
+    pub(super) claimed: Vec<Claim>,
     /// As many further items as was asked are marked as claimed.
     marked: bool,
 }
@@ -40,7 +40,7 @@ impl Turned {
 
 /// Ends an item and claims up to so many while so many run: alone, and with a mark behind the
 /// `ahead`th that is due, or beside others.
-async fn turn(
+pub(super) async fn turn(
     hand: &mut Hand,
     ends: Claim,
     (items, running): (i64, i64),

@@ -1,9 +1,8 @@
 //! The common end, alone and together with a claim: as conditional as any other.
 
-use sqlx::Row;
 use uuid::Uuid;
 
-use super::{ALL, POOL, count, database, ends, enqueued};
+use super::{ALL, POOL, beside, count, database, ends, enqueued};
 use crate::audit::Kind;
 use crate::functions::{How, Task};
 use crate::hand::{Claim, Hand};
@@ -18,24 +17,8 @@ async fn succeed(hand: &mut Hand, claim: Claim) -> bool {
 
 /// Ends an item, and claims up to so many while so many run: whether it has ended, and the claims.
 async fn turn(hand: &mut Hand, claim: Claim, items: i64, running: i64) -> (bool, Vec<Uuid>) {
-    let rows = sqlx::query(hand.sql("turn"))
-        .bind(hand.worker)
-        .bind([POOL])
-        .bind([items])
-        .bind([running])
-        .bind(["epoch"])
-        .bind(ALL)
-        .bind([false])
-        .bind(claim.fence)
-        .bind([claim.id])
-        .bind(["7"])
-        .bind([0_i64])
-        .fetch_all(&mut hand.conn)
-        .await
-        .unwrap();
-    let (claimed, ended): (Vec<_>, Vec<_>) =
-        rows.iter().partition(|row| row.get::<Option<&str>, _>("pool").is_some());
-    (!ended.is_empty(), claimed.iter().map(|row| row.get("id")).collect())
+    let turned = beside::turn(hand, claim, (items, running), Some(0)).await;
+    (turned.ended, turned.claimed.iter().map(|claim| claim.id).collect())
 }
 
 #[tokio::test]

@@ -288,8 +288,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Tells this process for which pools it need not notify others, and the completer which wait for
-    /// a slot.
+    /// Tells this process for which pools it need not notify others, and attempts that end which wait
+    /// for a slot.
     fn publish(&mut self) {
         let all_functions = self.shared.settings.runs_all();
         let lease = self.shared.lease.is_valid();

@@ -57,7 +57,7 @@ pub(crate) struct PoolState {
     pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
-    /// What the completer has been told of `waits_for_slots`.
+    /// What attempts that end have been told of `waits_for_slots`.
     pub(crate) waits: bool,
 }
 
