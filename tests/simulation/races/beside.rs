@@ -169,7 +169,7 @@ async fn the_limit_holds_while_it_is_changed_between_them() {
     let world = World::new().await;
     world.limit(64).await;
     let mut queue = Vec::new();
-    for _ in 0..3000 {
+    for _ in 0..6000 {
         queue.push(enqueue_plain(world.workpool(), Kind::Again, How::Takes(0)).await);
     }
     let worker = world.worker_here().start().await.unwrap();
