@@ -9,7 +9,7 @@ use workpool_tests::Stage;
 const OF_WORKERS: [&str; 19] = [
     "claim",
     "turn",
-    "turn_beside",
+    "next_turn",
     "due",
     "overdue",
     "join",

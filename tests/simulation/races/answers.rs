@@ -208,9 +208,10 @@ async fn a_callback_that_the_server_claims_after_the_claim_was_given_up_is_run_a
 /// mixed work: whatever is lost, everything ends as it should, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
-    const NAMES: [&str; 19] = [
+    const NAMES: [&str; 20] = [
         "succeed",
         "turn",
+        "next_turn",
         "claim",
         "finish",
         "retry",

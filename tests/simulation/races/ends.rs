@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{ALL, POOL, beside, count, database, ends, enqueued};
+use super::{ALL, POOL, count, database, ends, enqueued, marks};
 use crate::audit::Kind;
 use crate::functions::{How, Task};
 use crate::hand::{Claim, Hand};
@@ -17,7 +17,7 @@ async fn succeed(hand: &mut Hand, claim: Claim) -> bool {
 
 /// Ends an item, and claims up to so many while so many run: whether it has ended, and the claims.
 async fn turn(hand: &mut Hand, claim: Claim, items: i64, running: i64) -> (bool, Vec<Uuid>) {
-    let turned = beside::turn(hand, claim, (items, running), Some(0)).await;
+    let turned = marks::turn(hand, claim, (items, running), 0).await;
     (turned.ended, turned.claimed.iter().map(|claim| claim.id).collect())
 }
 

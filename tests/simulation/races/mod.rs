@@ -2,13 +2,13 @@
 //! on when the test says so. No order here depends on time.
 
 mod answers;
-mod beside;
 mod cancels;
 mod dropped;
 mod ends;
 mod fences;
 mod listening;
 mod locked;
+mod marks;
 mod recoveries;
 mod silence;
 mod slots;

@@ -74,8 +74,7 @@ async fn what_a_claim_took_whose_answer_comes_after_the_shutdown_is_not_entered_
 
 #[tokio::test]
 async fn ends_that_were_left_to_a_claim_without_an_answer_are_written_by_a_shutdown() {
-    // Alone, and beside another.
-    for (turn, slots, items) in [("turn", 1, 3), ("turn_beside", 64, 1500)] {
+    for (turn, slots, items) in [("turn", 1, 3), ("next_turn", 8, 500)] {
         let line = Line::new().await;
         line.world.limit(slots).await;
         let mut queue = Vec::new();

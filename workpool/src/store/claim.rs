@@ -24,8 +24,7 @@ pub(crate) struct Ask {
     pub(crate) since: Timestamp,
     /// Whether whoever enqueues from now on is to notify.
     pub(crate) asleep: bool,
-    /// After how many due items turns beside one another are to stop; none are to follow when it
-    /// is zero.
+    /// How many due items to mark as claimed, for `next_turn`; zero: none.
     pub(crate) ahead: i64,
 }
 
@@ -114,7 +113,7 @@ pub(crate) struct Turned {
     pub(crate) claimed: Vec<Claimed>,
     /// The ids that ended; the others were superseded.
     pub(crate) ended: Vec<Uuid>,
-    /// The pools in which turns beside one another may claim as many items as was asked.
+    /// The pools in which as many items were marked as was asked.
     pub(crate) ahead: Vec<String>,
 }
 
@@ -138,8 +137,7 @@ impl Store {
     }
 
     /// Ends work of one fence number as `succeed` does, and claims into the slots that it leaves,
-    /// in the same statement. An error says of both what it says of each. Or, `beside` others of
-    /// this worker's, claims no further than the last of the ordinary ones allowed.
+    /// in the same statement. An error says of both what it says of each.
     pub(crate) async fn turn(
         &self,
         conn: &mut PgConnection,
@@ -147,32 +145,36 @@ impl Store {
         asks: &[Ask],
         functions: &[&str],
         (fence, ended): (i32, &[(Uuid, &str)]),
-        beside: bool,
     ) -> SqlResult<Turned> {
-        failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
-        failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
         let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
-        let sql = if beside { &self.sql().turn_beside } else { &self.sql().turn };
-        let turn = claim_arguments(self.query(sql.clone()), worker, asks, functions);
-        let mut turn = turn.bind(fence).bind(ids).bind(results);
-        if !beside {
-            turn = turn.bind(asks.iter().map(|ask| ask.ahead).collect::<Vec<_>>());
-        }
-        let rows = turn.fetch_all(&mut *conn).await?;
-        failpoint::reach(failpoint::FINISH_DONE, &mut *conn).await?;
-        failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
-        let mut turned = Turned::default();
-        for row in &rows {
-            if row.try_get::<Option<i16>, _>(3)?.is_some() {
-                turned.claimed.push(Claimed::from_row(row)?);
-            } else if let Some(id) = row.try_get(0)? {
-                turned.ended.push(id);
-            } else {
-                turned.ahead.push(row.try_get(1)?);
-            }
-        }
-        check_and_sort(&mut turned.claimed, asks);
-        Ok(turned)
+        let turn = claim_arguments(self.query(self.sql().turn.clone()), worker, asks, functions);
+        let turn = turn.bind(fence).bind(ids).bind(results);
+        let turn = turn.bind(asks.iter().map(|ask| ask.ahead).collect::<Vec<_>>());
+        turned(conn, turn, asks).await
+    }
+
+    /// The same for one pool, no further than `turn` has marked.
+    pub(crate) async fn next_turn(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        ask: &Ask,
+        functions: &[&str],
+        (fence, ended): (i32, &[(Uuid, &str)]),
+    ) -> SqlResult<Turned> {
+        let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
+        let turn = self
+            .query(self.sql().next_turn.clone())
+            .bind(worker)
+            .bind(&*ask.pool)
+            .bind(ask.items)
+            .bind(ask.running)
+            .bind(ask.since)
+            .bind(functions)
+            .bind(fence)
+            .bind(ids)
+            .bind(results);
+        turned(conn, turn, std::slice::from_ref(ask)).await
     }
 
     /// Hands back what is marked as ours and is not in `in_hand`, once every claim under way is
@@ -261,6 +263,27 @@ fn claim_arguments<'q>(
         .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
         .bind(functions.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
         .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
+}
+
+/// Runs a turn.
+async fn turned(conn: &mut PgConnection, turn: Statement<'_>, asks: &[Ask]) -> SqlResult<Turned> {
+    failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
+    failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
+    let rows = turn.fetch_all(&mut *conn).await?;
+    failpoint::reach(failpoint::FINISH_DONE, &mut *conn).await?;
+    failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
+    let mut turned = Turned::default();
+    for row in &rows {
+        if row.try_get::<Option<i16>, _>(3)?.is_some() {
+            turned.claimed.push(Claimed::from_row(row)?);
+        } else if let Some(pool) = row.try_get(1)? {
+            turned.ahead.push(pool);
+        } else {
+            turned.ended = row.try_get(15)?;
+        }
+    }
+    check_and_sort(&mut turned.claimed, asks);
+    Ok(turned)
 }
 
 /// By due time, as they are to be started; never more than were asked for.

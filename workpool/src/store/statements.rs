@@ -37,10 +37,10 @@ statements! {
     forget_ended free_pools give_back give_back_all held held_callback histories history holders inter join
     known leases list_audit list_callbacks list_slots list_succeeded list_unended
     list_unsuccessful list_workers lock_own lock_pools lock_slots lock_worker look lost_pools
-    next_callback notify orphans overdue overview owned parked pool_of pools prune prune_audit
+    next_callback next_turn notify orphans overdue overview owned parked pool_of pools prune prune_audit
     prune_pool prune_stats register register_slots release release_callbacks release_unknown
     remove_pool renew replay resize result retry retry_callback retry_ended run_now seed_pools
-    set_log_level show stats status succeed succeed_group sync take turn turn_beside
+    set_log_level show stats status succeed succeed_group sync take turn
     unknown_functions unsettled waiting watch why
 }
 

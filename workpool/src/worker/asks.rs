@@ -17,10 +17,7 @@ const HALVES: i64 = 16;
 /// instead of two. Such a claim takes all slots, since nothing runs beside it anyway. With more of
 /// them, two statements at a time are worth more.
 pub(super) const TURNS: i64 = 128;
-/// From so many slots on, where no other worker has any, such claims go two at a time, each with half
-/// of the slots. With fewer it costs the database more, and gains little.
-const LANES: i64 = 64;
-/// For so many of them a turn that is alone looks ahead.
+/// For so many further ones such a claim looks ahead.
 const AHEAD: i64 = 32;
 
 impl PoolState {
@@ -33,39 +30,30 @@ impl PoolState {
 
     /// The part of a claim that is about this pool.
     pub(crate) fn ask(&self, now: Instant) -> Ask {
-        let lane = self.lane().filter(|_| self.beside.may_look(now));
         Ask {
             pool: Arc::clone(&self.name),
             items: self.claimable(now),
             running: self.in_use(),
             since: self.bounds.since(now),
             asleep: !self.pace.is_busy(now),
-            ahead: lane.map_or(0, |lane| lane * AHEAD),
+            ahead: 0,
         }
     }
 
-    /// The same for a turn beside others that writes up to so many ends, and how many of them it
-    /// does. None: it has to be alone.
-    pub(crate) fn ask_beside(&self, ends: i64, now: Instant) -> Option<(Ask, i64)> {
-        let lane = self.lane()?;
-        let ends = ends.min(lane);
-        let later = self.ended - ends;
-        let items = (self.claimable(now) - later).min(lane);
-        let ask = || Ask { items, running: self.in_use() + later, ..self.ask(now) };
-        self.beside.allows(items).then(|| (ask(), ends))
+    /// The same for a turn of this pool alone, which looks ahead for those that follow.
+    pub(crate) fn ask_ahead(&self, now: Instant) -> Ask {
+        let ahead = if self.ahead.may_look(now) { AHEAD * self.granted } else { 0 };
+        Ask { ahead, ..self.ask(now) }
     }
 
-    /// The most items of a turn beside others; none: they follow one another.
-    pub(crate) fn lane(&self) -> Option<i64> {
-        let alone = self.granted == self.max_parallelism;
-        let lanes = alone && (LANES..=TURNS).contains(&self.granted) && !self.apart;
-        lanes.then_some(self.granted / 2)
+    /// Whether a turn may claim what was marked then.
+    pub(crate) fn goes_on(&self, now: Instant) -> bool {
+        self.ahead.allows(self.claimable(now))
     }
 
     /// Whether more of it may end together with what has.
-    pub(crate) fn ends_more(&self) -> bool {
-        let most = self.running - self.beside.ending();
-        self.ended > 0 && self.ended < self.lane().map_or(most, |lane| most.min(lane))
+    pub(crate) const fn ends_more(&self) -> bool {
+        self.ended > 0 && self.ended < self.running
     }
 
     /// Takes in the answer to a claim.
@@ -82,15 +70,16 @@ impl PoolState {
         self.look |= if self.hot { self.is_short() } else { asleep };
     }
 
-    /// Takes in the answer to a turn beside others. It says nothing of what it was not to claim.
-    pub(crate) fn claimed_beside(&mut self, found: i64, walk: &Walk, _: bool, now: Instant) {
+    /// Takes in the answer to a claim of what was marked. It says nothing of what is due beyond.
+    pub(crate) fn claimed_marked(&mut self, found: i64, walk: &Walk, _: bool, now: Instant) {
         self.running += found;
         self.due = (self.due - found).max(0);
+        self.ahead.claimed(found);
         if walk.full {
             self.bounds.claimed(walk, now);
             self.pace.claimed(true, self.pace.asleep, now);
         } else {
-            self.beside.fell_short();
+            self.ahead.fell_short();
         }
     }
 }
@@ -100,8 +89,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    use super::super::beside::FEW;
-    use super::super::claims::Note;
+    use super::super::ahead::FEW;
     use crate::store::PoolSync;
 
     /// A pool of one worker with so many slots, and enough to do.
@@ -132,60 +120,33 @@ mod tests {
         assert_eq!(most(TURNS + 2, false), TURNS / 2 + 1);
     }
 
-    /// So many items are found.
-    fn found(pool: &mut PoolState, ask: &Ask, items: i64, note: Note) {
-        let walk = Walk { since: ask.since, took: Duration::ZERO, last: None, full: true };
-        note(pool, items, &walk, ask.asleep, Instant::now());
+    #[test]
+    fn a_turn_looks_ahead_unless_there_was_not_enough_to_do_just_now() {
+        let now = Instant::now();
+        let mut pool = pool(10, false);
+        assert_eq!(pool.ask_ahead(now).ahead, 10 * AHEAD);
+        pool.ahead.looked(None, now);
+        assert_eq!(pool.ask_ahead(now).ahead, 0);
+        assert_eq!(pool.ask_ahead(now + FEW).ahead, 10 * AHEAD);
     }
 
     #[test]
-    fn turns_beside_one_another_never_have_more_than_the_slots() {
+    fn turns_go_on_as_far_as_is_marked_and_not_once_there_was_less() {
         let now = Instant::now();
-        let mut pool = pool(LANES, false);
-        let first = pool.ask(now);
-        // Ten slots stay free.
-        found(&mut pool, &first, LANES - 10, PoolState::claimed);
-        (0..LANES - 10).for_each(|_| pool.owes());
-        assert!(pool.ask_beside(10, now).is_none(), "nothing is marked ahead");
-        pool.beside.looked(Some(LANES), now);
-        let mut sent = Vec::new();
-        for (most, items) in [(10, 20), (LANES, LANES / 2)] {
-            let (ask, ends) = pool.ask_beside(most, now).unwrap();
-            assert_eq!(
-                (ask.items, ends),
-                (items, most.min(LANES / 2)),
-                "half of the slots at most"
-            );
-            pool.ended -= ends;
-            pool.beside.sent(ends, items);
-            sent.push((ask, ends));
-        }
-        let (other, _) = &sent[1];
-        let rest = pool.ended;
-        assert_eq!(other.running + other.items, LANES, "what the first may fill counts as used");
-        for (ask, ends) in sent {
-            assert_eq!(pool.claimable(now), rest);
-            pool.beside.over(ends, ask.items);
-            pool.running -= ends;
-            found(&mut pool, &ask, ask.items, PoolState::claimed_beside);
-        }
-        assert_eq!((pool.running, pool.claimable(now)), (LANES, rest));
-    }
-
-    #[test]
-    fn turns_follow_one_another_where_that_is_not_known_to_be_safe_or_worth_it() {
-        let now = Instant::now();
-        assert!(pool(LANES, false).ask(now).ahead > 0);
-        for (few, why) in [
-            (pool(LANES - 1, false), "few slots"),
-            (pool(TURNS + 1, false), "so many that claims do not write ends"),
-            (pool(LANES, true), "ends that no claim writes"),
-        ] {
-            assert_eq!(few.ask(now).ahead, 0, "{why}");
-        }
-        let mut short = pool(LANES, false);
-        short.beside.looked(None, now);
-        assert_eq!(short.ask(now).ahead, 0, "there was not enough to do just now");
-        assert!(short.ask(now + FEW).ahead > 0);
+        let claims = |pool: &mut PoolState, less: i64| {
+            let ask = pool.ask(now);
+            let (found, full) = (ask.items - less, less == 0);
+            let walk = Walk { since: ask.since, took: Duration::ZERO, last: None, full };
+            pool.claimed_marked(found, &walk, ask.asleep, now);
+            (0..found).for_each(|_| pool.owes());
+            pool.goes_on(now)
+        };
+        let mut pool = pool(10, false);
+        assert!(!pool.goes_on(now), "nothing is marked");
+        pool.ahead.looked(Some(25), now);
+        assert!(claims(&mut pool, 0), "fifteen are left");
+        assert!(!claims(&mut pool, 0), "five are left");
+        pool.ahead.looked(Some(25), now);
+        assert!(!claims(&mut pool, 1), "there was less");
     }
 }

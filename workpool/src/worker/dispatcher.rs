@@ -46,7 +46,7 @@ pub(crate) enum Event {
 
 pub(crate) struct Dispatcher {
     pub(super) shared: Arc<Shared>,
-    pub(super) events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<Event>,
     hints: broadcast::Receiver<Hint>,
     pub(super) pools: HashMap<Arc<str>, PoolState>,
     /// Ends that the next claim writes.
@@ -54,7 +54,7 @@ pub(crate) struct Dispatcher {
     /// When to ask next what is marked as ours without our knowing: at once after an error, again
     /// a little later, since the server may run a claim after the client has given it up, and
     /// now and then in any case.
-    pub(super) reconcile_at: Instant,
+    reconcile_at: Instant,
     /// Nothing is started before that was done.
     pub(super) uncertain: bool,
     /// When to look at all pools, whatever they say.
@@ -69,7 +69,7 @@ pub(crate) struct Dispatcher {
 }
 
 impl Drop for Dispatcher {
-    /// It may be cut off, at a shutdown or by a panic. What is under way then sees to its own ends.
+    /// It may be cut off, at a shutdown or by a panic. A turn that is under way then sees to its own ends.
     fn drop(&mut self) {
         self.hand_over();
     }
@@ -133,7 +133,7 @@ impl Dispatcher {
         self.give_ends_back();
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.shared.stop.is_cancelled() || self.shared.lease.lost.is_cancelled()
     }
 
@@ -151,7 +151,7 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn take_in(&mut self, event: Event) {
+    fn take_in(&mut self, event: Event) {
         match event {
             Event::Freed { pool, items, again, apart } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {

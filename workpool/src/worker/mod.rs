@@ -5,10 +5,10 @@
 //! one recovers the work of dead workers, one keeps house, and a thread renews the lease.
 
 mod after;
+mod ahead;
 mod asks;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
-mod beside;
 mod bounds;
 mod callbacks;
 mod caution;

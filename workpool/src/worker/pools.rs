@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::ahead::Ahead;
 use super::asks::TURNS;
-use super::beside::Beside;
 use super::bounds::Bounds;
 use super::crowd::Crowd;
 use super::pace::Pace;
@@ -37,7 +37,7 @@ pub(crate) struct PoolState {
     pub(super) apart: bool,
     /// The database has been told that we want more.
     waiting: bool,
-    pub(super) max_parallelism: i64,
+    max_parallelism: i64,
     paused: bool,
     /// There is due work, as far as is known.
     pub(super) hot: bool,
@@ -52,7 +52,7 @@ pub(crate) struct PoolState {
     /// When the next item is due, or is worth a look.
     pub(super) due_at: Option<Instant>,
     crowd: Crowd,
-    pub(super) beside: Beside,
+    pub(super) ahead: Ahead,
     pub(super) bounds: Bounds,
     pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
@@ -82,7 +82,7 @@ impl PoolState {
             yielded_until: None,
             due_at: None,
             crowd: Crowd::default(),
-            beside: Beside::default(),
+            ahead: Ahead::default(),
             bounds: Bounds::default(),
             pace: Pace::default(),
             published: false,
@@ -174,9 +174,9 @@ impl PoolState {
         self.held
     }
 
-    /// Slots in use, or as good as; not those of what has ended, which the next claim writes.
-    pub(super) fn in_use(&self) -> i64 {
-        self.running - self.ended + self.beside.filling()
+    /// Slots in use; not those of what has ended, which the next claim writes.
+    pub(super) const fn in_use(&self) -> i64 {
+        self.running - self.ended
     }
 
     pub(super) fn usable(&self) -> i64 {

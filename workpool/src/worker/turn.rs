@@ -22,12 +22,13 @@ use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
 const YIELDS: u32 = 16;
 
 /// A turn that is under way.
-pub(super) struct Turn {
+struct Turn {
     shared: Arc<Shared>,
     ends: Vec<End>,
     asks: Vec<Ask>,
     begun: Instant,
-    beside: bool,
+    /// It claims what an earlier one has marked.
+    marked: bool,
 }
 
 impl Drop for Turn {
@@ -38,16 +39,19 @@ impl Drop for Turn {
 }
 
 impl Turn {
-    pub(super) async fn send(self) -> (Self, SqlResult<Turned>) {
+    async fn send(&self) -> SqlResult<Turned> {
         let (shared, fence) = (&self.shared, self.ends.first().map_or(0, |end| end.fence));
         let ended: Vec<_> = self.ends.iter().filter_map(End::succeeded).collect();
         let turn = async |conn: &mut PgConnection| {
             let (store, worker, functions) = (shared.store(), shared.worker, &shared.functions);
-            store.turn(conn, worker, &self.asks, functions, (fence, &ended), self.beside).await
+            let ended = (fence, &ended[..]);
+            match &self.asks[..] {
+                [ask] if self.marked => store.next_turn(conn, worker, ask, functions, ended).await,
+                asks => store.turn(conn, worker, asks, functions, ended).await,
+            }
         };
         // With the patience for locks that ends have: a row may be locked by somebody's cancel.
-        let answer = shared.connections.ending.run(turn).await;
-        (self, answer)
+        shared.connections.ending.run(turn).await
     }
 
     fn leave_to_completer(&mut self, resent: bool) {
@@ -55,17 +59,6 @@ impl Turn {
             // The completer outlives this.
             let _ = self.shared.ends.send(End { resent, ..end });
         }
-    }
-
-    /// How many ends it writes of each pool, and for how many items it asks.
-    fn pools(&self) -> HashMap<&Arc<str>, (i64, i64)> {
-        let mut pools: HashMap<_, _> =
-            self.asks.iter().map(|ask| (&ask.pool, (0, ask.items))).collect();
-        for end in &self.ends {
-            // Nothing is asked of a pool that is paused.
-            pools.entry(&end.pool).or_insert((0, 0)).0 += 1;
-        }
-        pools
     }
 }
 
@@ -94,39 +87,35 @@ impl Dispatcher {
         self.owed = others;
         // Statements are of one fence number.
         self.give_ends_back();
-        let free = self.pools.values().filter(|pool| pool.claimable(now) > 0);
-        let asks = free.map(|pool| pool.ask(now)).collect();
-        let (turn, answer) = self.send(ends, asks, false).send().await;
+        let free: Vec<_> = self.pools.values().filter(|pool| pool.claimable(now) > 0).collect();
+        let (marked, asks) = match free[..] {
+            [pool] if pool.goes_on(now) => (true, vec![pool.ask(now)]),
+            [pool] => (false, vec![pool.ask_ahead(now)]),
+            _ => (false, free.iter().map(|pool| pool.ask(now)).collect()),
+        };
+        let shared = Arc::clone(&self.shared);
+        let turn = Turn { shared, ends, asks, begun: now, marked };
+        let answer = turn.send().await;
         self.over(turn, answer)?;
-        self.turns_beside().await?;
         Ok(true)
     }
 
-    /// A turn with those ends and asks, to be sent.
-    pub(super) fn send(&mut self, ends: Vec<End>, asks: Vec<Ask>, beside: bool) -> Turn {
-        let shared = Arc::clone(&self.shared);
-        let turn = Turn { shared, ends, asks, begun: Instant::now(), beside };
-        for (name, (ends, items)) in turn.pools() {
-            if let Some(pool) = self.pools.get_mut(name) {
-                pool.ended -= ends;
-                pool.beside.sent(ends, items);
-            }
-        }
-        turn
-    }
-
     /// Takes in what came of it.
-    pub(super) fn over(&mut self, mut turn: Turn, answer: SqlResult<Turned>) -> SqlResult<()> {
-        for (name, (ends, items)) in turn.pools() {
+    fn over(&mut self, mut turn: Turn, answer: SqlResult<Turned>) -> SqlResult<()> {
+        let mut ended = HashMap::new();
+        for end in &turn.ends {
+            *ended.entry(Arc::clone(&end.pool)).or_insert(0) += 1;
+        }
+        for (name, items) in &ended {
             if let Some(pool) = self.pools.get_mut(name) {
-                pool.beside.over(ends, items);
+                pool.ended -= items;
             }
         }
         match answer {
             Ok(turned) => {
-                self.book(std::mem::take(&mut turn.ends), &turned.ended);
-                let note = if turn.beside { PoolState::claimed_beside } else { PoolState::claimed };
+                self.book(std::mem::take(&mut turn.ends), &turned.ended, ended);
                 self.look_ahead(&turn, &turned.ahead);
+                let note = if turn.marked { PoolState::claimed_marked } else { PoolState::claimed };
                 self.start_all(&turn.asks, turned.claimed, turn.begun, note);
                 Ok(())
             }
@@ -140,21 +129,20 @@ impl Dispatcher {
         }
     }
 
-    /// Takes in where turns may follow that are beside one another.
+    /// Takes in how far turns may follow that claim what is marked.
     fn look_ahead(&mut self, turn: &Turn, found: &[String]) {
-        for ask in turn.asks.iter().filter(|ask| ask.ahead > 0 && !turn.beside) {
+        for ask in turn.asks.iter().filter(|ask| ask.ahead > 0) {
             let enough = found.iter().any(|name| **name == *ask.pool);
             if let Some(pool) = self.pools.get_mut(&ask.pool) {
-                pool.beside.looked(enough.then_some(ask.ahead - ask.items), turn.begun);
+                pool.ahead.looked(enough.then_some(ask.ahead - ask.items), turn.begun);
             }
         }
     }
 
-    fn book(&mut self, ends: Vec<End>, written: &[Uuid]) {
-        let mut pools = HashMap::new();
+    fn book(&mut self, ends: Vec<End>, written: &[Uuid], pools: HashMap<Arc<str>, i64>) {
+        let all = written.len() == ends.len();
         for end in ends {
-            after::ended(&self.shared, &end, written.contains(&end.id));
-            *pools.entry(end.pool).or_insert(0) += 1;
+            after::ended(&self.shared, &end, all || written.contains(&end.id));
         }
         for (name, items) in pools {
             if let Some(pool) = self.pools.get_mut(&name) {

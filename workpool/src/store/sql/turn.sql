@@ -1,6 +1,6 @@
 -- $1 worker, $2 pools, $3 items asked for, $4 items running here without those that end, $5 lower bounds, $6 functions, $7 sleep when it finds
--- less than asked?, $8 fence, $9 ids that end, $10 results, $11 how many due items to look ahead for turns beside
--- one another; zero: there are to be none
+-- less than asked?, $8 fence, $9 ids that end, $10 results, $11 how many due items to mark as claimed for next_turn.sql;
+-- zero: none
 -- claim.sql and succeed.sql in one statement and one commit, for pools whose slots are all in use: the slots of what ends are claimed
 -- for again. Slots are locked before work, as everywhere: the claim comes first.
 WITH mine AS MATERIALIZED (
@@ -36,7 +36,7 @@ WITH mine AS MATERIALIZED (
     RETURNING w.id, w.pool, w.function, w.kind, w.attempt, w.fence, w.run_at, w.callback IS NOT NULL AS calls,
         w.max_attempts, w.initial_backoff_ms, w.backoff_base, w.max_backoff_ms, w.trace, w.args
 ), ahead AS (
-    -- What is up to there counts as claimed from now on, so that turn_beside.sql, which writes nothing here, may claim it.
+    -- What is up to there counts as claimed from now on, so that next_turn.sql, which writes nothing to the slots, may claim it.
     SELECT m.pool, l.run_at, l.id
     FROM mine m
     CROSS JOIN LATERAL (
@@ -78,11 +78,11 @@ WITH mine AS MATERIALIZED (
     WHERE g.pool IS NOT NULL AND (g.status_ttl_ms IS NULL OR g.status_ttl_ms > 0)
 )
 SELECT id, pool, function, kind, attempt, fence, run_at, statement_timestamp() AS claimed_at, calls,
-    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args
+    max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args, NULL::uuid[] AS ended
 FROM claimed
 UNION ALL
-SELECT NULL, pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT NULL, pool, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM ahead
 UNION ALL
-SELECT id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, COALESCE(array_agg(id), '{}')
 FROM gone

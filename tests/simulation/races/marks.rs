@@ -1,10 +1,11 @@
-//! Turns of one worker beside one another: they share the lock on its slots, and claim nothing that
-//! nobody would look for if it died.
+//! Turns that claim what an earlier one has marked: they write nothing to the slots of their worker,
+//! and claim nothing that nobody would look for if it died.
 
 use std::time::Duration;
 
 use sqlx::postgres::PgRow;
 use sqlx::{Row, ValueRef};
+use uuid::Uuid;
 use workpool::Workpool;
 use workpool_tests::Loses;
 
@@ -28,26 +29,27 @@ pub(super) struct Turned {
 impl Turned {
     fn read(rows: &[PgRow]) -> Self {
         let none = |column| move |row: &PgRow| row.try_get_raw(column).unwrap().is_null();
-        let claimed = rows.iter().filter(|row| !none("kind")(row));
+        let (claimed, told): (Vec<_>, Vec<_>) = rows.iter().partition(|row| !none("kind")(row));
+        let (marked, ended): (Vec<_>, Vec<_>) =
+            told.into_iter().partition(|row| none("ended")(row));
         let claim = |row: &PgRow| Claim::new(row.get("id"), row.get("attempt"), row.get("fence"));
         Self {
-            ended: rows.iter().any(none("pool")),
-            claimed: claimed.map(claim).collect(),
-            marked: rows.iter().any(none("id")),
+            ended: !ended[0].get::<Vec<Uuid>, _>("ended").is_empty(),
+            claimed: claimed.into_iter().map(claim).collect(),
+            marked: !marked.is_empty(),
         }
     }
 }
 
-/// Ends an item and claims up to so many while so many run: alone, and with a mark behind the
-/// `ahead`th that is due, or beside others.
+/// Ends an item and claims up to so many while so many run, and marks further ones as claimed, up to
+/// the `ahead`th that is due.
 pub(super) async fn turn(
     hand: &mut Hand,
     ends: Claim,
     (items, running): (i64, i64),
-    ahead: Option<i64>,
+    ahead: i64,
 ) -> Turned {
-    let sql = hand.sql(if ahead.is_some() { "turn" } else { "turn_beside" });
-    let mut turn = sqlx::query(sql)
+    let turn = sqlx::query(hand.sql("turn"))
         .bind(hand.worker)
         .bind([POOL])
         .bind([items])
@@ -57,17 +59,24 @@ pub(super) async fn turn(
         .bind([false])
         .bind(ends.fence)
         .bind([ends.id])
-        .bind(["7"]);
-    if let Some(ahead) = ahead {
-        turn = turn.bind([ahead]);
-    }
+        .bind(["7"])
+        .bind([ahead]);
     Turned::read(&turn.fetch_all(&mut hand.conn).await.unwrap())
 }
 
-async fn beside(hand: &mut Hand, ends: Claim, slots: (i64, i64)) -> Vec<Claim> {
-    let turned = turn(hand, ends, slots, None).await;
-    assert!(turned.ended);
-    turned.claimed
+/// The same, of what is marked.
+async fn next(hand: &mut Hand, ends: Claim, (items, running): (i64, i64)) -> Turned {
+    let turn = sqlx::query(hand.sql("next_turn"))
+        .bind(hand.worker)
+        .bind(POOL)
+        .bind(items)
+        .bind(running)
+        .bind("epoch")
+        .bind(ALL)
+        .bind(ends.fence)
+        .bind([ends.id])
+        .bind(["7"]);
+    Turned::read(&turn.fetch_all(&mut hand.conn).await.unwrap())
 }
 
 /// A worker with so many slots, two of which are in use, and eight items that wait.
@@ -82,63 +91,53 @@ async fn worker(workpool: &Workpool, slots: i64) -> (Hand, Vec<Claim>) {
 }
 
 #[tokio::test]
-async fn they_do_not_wait_for_one_another_and_a_pause_waits_for_both() {
+async fn a_pause_waits_for_it_and_nothing_is_claimed_afterwards() {
     let db = database().await;
     let workpool = db.workpool();
-    let (mut one, first) = worker(workpool, 4).await;
-    let Turned { claimed, .. } = turn(&mut one, first[0], (1, 1), Some(6)).await;
-    let mut other = one.twin(workpool).await;
+    let (mut one, first) = worker(workpool, 2).await;
+    let Turned { claimed, .. } = turn(&mut one, first[0], (1, 1), 6).await;
     let mut pausing = Hand::new(workpool).await;
     one.begin().await;
-    other.begin().await;
-    let of_one = beside(&mut one, first[1], (2, 1)).await;
-    let of_other = beside(&mut other, claimed[0], (1, 3)).await;
-    assert_eq!((of_one.len(), of_other.len()), (2, 1));
-    assert!(!of_one.contains(&of_other[0]), "claimed twice");
+    let of_one = next(&mut one, first[1], (1, 1)).await;
+    assert_eq!((of_one.ended, of_one.claimed.len()), (true, 1));
     let backend = pausing.backend();
-    let both = async {
-        one.commit().await;
-        backend.waits().await;
-        other.commit().await;
-    };
-    in_order(backend.clone(), pausing.resize(POOL, None, Some(true)), both).await;
-    assert!(beside(&mut one, of_one[0], (2, 2)).await.is_empty(), "a start after the pause");
+    in_order(backend, pausing.resize(POOL, None, Some(true)), one.commit()).await;
+    let after = next(&mut one, claimed[0], (1, 1)).await;
+    assert!(after.ended && after.claimed.is_empty(), "a start after the pause");
 }
 
 #[tokio::test]
-async fn they_take_no_more_than_the_slots() {
+async fn it_takes_no_more_than_the_slots() {
     let db = database().await;
     let workpool = db.workpool();
     let (mut worker, first) = worker(workpool, 3).await;
-    let Turned { claimed, .. } = turn(&mut worker, first[0], (1, 1), Some(6)).await;
-    assert_eq!(beside(&mut worker, claimed[0], (5, 1)).await.len(), 2);
+    let Turned { claimed, .. } = turn(&mut worker, first[0], (1, 1), 6).await;
+    assert_eq!(next(&mut worker, claimed[0], (5, 1)).await.claimed.len(), 2);
 }
 
 #[tokio::test]
-async fn an_end_of_a_superseded_attempt_is_refused_beside_others_too() {
+async fn an_end_of_a_superseded_attempt_is_refused_there_too() {
     let db = database().await;
     let (mut worker, claims) = worker(db.workpool(), 2).await;
     assert!(worker.release(claims[0], false).await, "as after a lost answer");
     let again = worker.claim_one(POOL, &ALL).await;
+    assert_eq!(again.id, claims[0].id);
     let nothing = Turned { ended: false, claimed: Vec::new(), marked: false };
-    assert_eq!(
-        (again.id, turn(&mut worker, claims[0], (0, 2), None).await),
-        (claims[0].id, nothing)
-    );
-    assert!(turn(&mut worker, again, (0, 2), None).await.ended);
+    assert_eq!(next(&mut worker, claims[0], (0, 2)).await, nothing);
+    assert!(next(&mut worker, again, (0, 2)).await.ended);
 }
 
 #[tokio::test]
-async fn what_they_claim_is_found_when_their_worker_dies() {
+async fn what_it_claims_is_found_when_its_worker_dies() {
     const HELD: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
     let db = database().await;
     let workpool = db.workpool();
     let (mut dead, first) = worker(workpool, 20).await;
-    let alone = turn(&mut dead, first[0], (1, 1), Some(4)).await;
-    assert!(alone.marked, "so many are due");
-    let few = turn(&mut dead, alone.claimed[0], (0, 2), Some(9)).await;
+    let before = turn(&mut dead, first[0], (1, 1), 4).await;
+    assert!(before.marked, "so many are due");
+    let few = turn(&mut dead, before.claimed[0], (0, 2), 9).await;
     assert!(!few.marked, "so many are not");
-    let claimed = beside(&mut dead, first[1], (20, 0)).await;
+    let claimed = next(&mut dead, first[1], (20, 0)).await.claimed;
     assert_eq!(claimed.len(), 4, "those up to the mark, of seven");
     dead.expire().await;
     dead.bury(&[dead.worker]).await;
@@ -147,15 +146,15 @@ async fn what_they_claim_is_found_when_their_worker_dies() {
 }
 
 #[tokio::test]
-async fn what_is_lost_of_one_is_neither_lost_nor_doubled() {
+async fn ends_and_claims_whose_answer_is_lost_are_neither_lost_nor_doubled() {
     for loses in [Loses::Answer, Loses::Statement] {
         let line = Line::new().await;
-        line.world.limit(64).await;
+        line.world.limit(8).await;
         let mut queue = Vec::new();
-        for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(1500) {
+        for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(500) {
             queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(0)).await);
         }
-        line.proxy.arm(line.loses(loses, "turn_beside").with_rows());
+        line.proxy.arm(line.loses(loses, "next_turn").with_rows());
         let worker = line.worker().await;
         line.mended(&queue).await;
         worker.shutdown().await;
