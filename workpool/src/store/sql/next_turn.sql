@@ -32,12 +32,11 @@ WITH mine AS MATERIALIZED (
     INSERT INTO workpool.finished (
         id, pool, function, kind, name, outcome, attempts, enqueued_at, started_at, finished_at, expires_at, result, errors
     )
+    -- A turn has few ends: to search for each of them costs less than to hash them.
     SELECT g.id, g.pool, g.function, g.kind, g.name, 0, g.attempt, g.enqueued_at, g.started_at, statement_timestamp(),
-        statement_timestamp() + g.status_ttl_ms * interval '1 millisecond', e.result::json, g.errors
+        statement_timestamp() + g.status_ttl_ms * interval '1 millisecond', ($9::text[])[array_position($8::uuid[], g.id)]::json, g.errors
     FROM gone g
-    -- FULL, because it can only be hashed or merged.
-    FULL JOIN unnest($8::uuid[], $9::text[]) AS e (id, result) ON e.id = g.id
-    WHERE g.pool IS NOT NULL AND (g.status_ttl_ms IS NULL OR g.status_ttl_ms > 0)
+    WHERE g.status_ttl_ms IS NULL OR g.status_ttl_ms > 0
 )
 SELECT id, pool, function, kind, attempt, fence, run_at, statement_timestamp() AS claimed_at, calls,
     max_attempts, initial_backoff_ms, backoff_base, max_backoff_ms, trace::text AS trace, args, NULL::uuid[] AS ended
