@@ -3,7 +3,10 @@
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
-use workpool_tests::Stage;
+use workpool::{Completion, MutationCtx, mutation, on_complete};
+use workpool_tests::{Stage, eventually};
+
+use crate::functions::echo;
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
 const OF_WORKERS: [&str; 19] = [
@@ -135,4 +138,50 @@ async fn slots_of_many_pools_are_taken_without_counting_all_for_each() {
         assert!(read < 30.0 * f64::from(POOLS), "{known}: {read} rows for {POOLS} pools: {json}");
         stage.execute("ANALYZE").await;
     }
+}
+
+#[mutation(pool = "short", grouped)]
+async fn short(_: &mut MutationCtx<'_>) -> workpool::Result<()> {
+    Ok(())
+}
+
+#[on_complete(context = (), grouped)]
+async fn called(_: &mut MutationCtx<'_>, _: Completion<(), String>) -> workpool::Result<()> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_group_is_ended_by_the_index_on_a_connection_for_bodies_too() {
+    const NOTED: [&str; 4] = [
+        "CREATE TABLE endings (relation text, items bigint, scans text)",
+        "CREATE FUNCTION note_ending() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO endings SELECT TG_TABLE_NAME, count(*), current_setting('enable_seqscan') FROM gone;
+            RETURN NULL;
+        END $$",
+        "CREATE TRIGGER ending AFTER DELETE ON workpool.work
+            REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_ending()",
+        "CREATE TRIGGER ending AFTER DELETE ON workpool.callbacks
+            REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION note_ending()",
+    ];
+    let stage = Stage::new().await;
+    for statement in NOTED {
+        stage.execute(statement).await;
+    }
+    stage.workpool().pool("short").set_max_parallelism(1).await.unwrap();
+    short::enqueue_batch(stage.workpool(), vec![(); 200]).await.unwrap();
+    for _ in 0..100 {
+        echo::enqueue(stage.workpool(), String::new()).on_complete::<called>(()).await.unwrap();
+    }
+    let worker = stage.start().await;
+    for (relation, ended) in [("work", 300), ("callbacks", 100)] {
+        let all = format!(
+            "SELECT COALESCE(sum(items), 0)::bigint FROM endings WHERE relation = '{relation}'"
+        );
+        eventually("all is ended", async || stage.value::<i64>(&all).await == ended).await;
+        let several = format!(
+            "SELECT COALESCE(string_agg(DISTINCT scans, ','), 'none') FROM endings WHERE relation = '{relation}' AND items > 1"
+        );
+        assert_eq!(stage.value::<String>(&several).await, "off", "{relation}");
+    }
+    worker.shutdown().await;
 }

@@ -7,7 +7,8 @@ use uuid::Uuid;
 use super::claim::Claimed;
 use super::{SqlResult, Store};
 
-/// As on the connections of the loops: by the index, whatever the planner knows of the table.
+/// As on the connections of the loops: by the index, whatever the planner knows of the table. A plan
+/// is kept, also when it was made for a table that was small then.
 const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
                         SET LOCAL plan_cache_mode = force_generic_plan";
 /// Bodies have the settings of their session; the first of them begins.
@@ -75,6 +76,11 @@ impl Store {
     /// Undoes what the last one did.
     pub(crate) async fn undo_member(&self, conn: &mut PgConnection) -> SqlResult<()> {
         sqlx::raw_sql(UNDO_MEMBER).execute(conn).await.map(drop)
+    }
+
+    /// No body follows in this transaction: what ends them all goes by the index.
+    pub(crate) async fn end_members(&self, conn: &mut PgConnection) -> SqlResult<()> {
+        sqlx::raw_sql(BY_INDEX).execute(conn).await.map(drop)
     }
 
     /// Ends the first and its group. The ids that ended: all of them, unless the first was

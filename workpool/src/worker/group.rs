@@ -202,6 +202,10 @@ impl Members<'_> {
     /// How many are to be ended.
     async fn close(mut self) -> Result<usize, Broken> {
         self.keep(1).await?;
+        if self.kept > 0 {
+            let end = self.link.in_time(self.shared.store().end_members(self.conn)).await;
+            end.map_err(refused)?;
+        }
         Ok(self.kept)
     }
 
