@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 use workpool::{Completion, MutationCtx, mutation, on_complete};
 use workpool_tests::{Stage, eventually};
 
-use crate::functions::echo;
+use crate::functions::{echo, end_of, note};
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
 const OF_WORKERS: [&str; 19] = [
@@ -183,5 +183,39 @@ async fn a_group_is_ended_by_the_index_on_a_connection_for_bodies_too() {
         );
         assert_eq!(stage.value::<String>(&several).await, "off", "{relation}");
     }
+    worker.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_mutation_does_not_walk_for_long_over_what_has_come_since_it_was_planned() {
+    const WALKS: [&str; 4] = [
+        "CREATE TABLE walks (walks bigint)",
+        "CREATE FUNCTION note_walks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            INSERT INTO walks SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relid = TG_RELID;
+            RETURN NULL;
+        END $$",
+        "CREATE TRIGGER walks AFTER DELETE ON workpool.work FOR EACH STATEMENT EXECUTE FUNCTION note_walks()",
+        // It is known to be empty, and so read as a whole.
+        "VACUUM workpool.work",
+    ];
+    const FLOOD: &str = "INSERT INTO workpool.work (id, pool, function, kind, run_at, args)
+        SELECT gen_random_uuid(), 'later', 'f', 0, now() + interval '1 day', 'null' FROM generate_series(1, 100000)";
+    let stage = Stage::new().await;
+    for statement in WALKS {
+        stage.execute(statement).await;
+    }
+    let worker = stage.start().await;
+    let walks = async || {
+        stage.execute("TRUNCATE walks").await;
+        let id = note::enqueue(stage.workpool(), "a line".to_owned()).await.unwrap();
+        end_of(&stage, id).await;
+        stage.value::<i64>("SELECT COALESCE(max(walks), 0) FROM walks").await
+    };
+    for _ in 0..10 {
+        walks().await;
+    }
+    assert!(walks().await > 0, "there would be nothing to see");
+    stage.execute(FLOOD).await;
+    eventually("its end is planned anew", async || walks().await == 0).await;
     worker.shutdown().await;
 }

@@ -119,7 +119,11 @@ impl Link {
     pub(crate) async fn hold(&self) -> SqlResult<Held> {
         let conn = match &self.source {
             Source::App(db) => Conn::App(db.acquire().await?),
-            Source::Own(stock) => Conn::Own(stock.take().await?),
+            Source::Own(stock) => {
+                let mut taken = stock.take().await?;
+                self.in_time(taken.refresh()).await?;
+                Conn::Own(taken)
+            }
         };
         Ok(Held { conn: Some(conn), over: false })
     }
@@ -151,6 +155,13 @@ impl Held {
         match self.conn.as_mut().expect("it is there until it is dropped") {
             Conn::App(conn) => conn,
             Conn::Own(taken) => taken.conn(),
+        }
+    }
+
+    /// A statement took long: its plan may be one for a table that was small.
+    pub(crate) fn suspect_plans(&mut self) {
+        if let Some(Conn::Own(taken)) = &mut self.conn {
+            taken.suspect();
         }
     }
 

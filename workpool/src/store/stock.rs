@@ -20,6 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A server keeps memory for what a connection has seen: each is replaced now and then.
 const LIFETIME: Duration = Duration::from_mins(30);
 
+/// How long a connection keeps the plans of its statements, where the settings do not see to good ones: a
+/// plan that was made for a small table walks over it when it is large. And at least how long.
+const PLANS: Duration = Duration::from_secs(10);
+const PLANS_AT_LEAST: Duration = Duration::from_secs(1);
+
 /// What a connection is told when it is opened: names and values of settings.
 pub(crate) type Chosen = Vec<(&'static str, String)>;
 
@@ -51,6 +56,8 @@ struct Inner {
     options: PgConnectOptions,
     chosen: Chosen,
     size: u32,
+    /// Whether statements are planned anew now and then.
+    replans: bool,
     places: Arc<Semaphore>,
     idle: Mutex<Vec<Open>>,
 }
@@ -59,12 +66,24 @@ struct Inner {
 struct Open {
     conn: PgConnection,
     since: Instant,
+    planned: Instant,
+    /// A statement took so long that its plan may be to blame.
+    suspect: bool,
 }
 
 impl Stock {
     pub(crate) fn new(options: PgConnectOptions, size: u32, chosen: Chosen) -> Self {
+        Self::with(options, size, chosen, false)
+    }
+
+    /// Of connections whose settings do not see to good plans.
+    pub(crate) fn replanning(options: PgConnectOptions, size: u32, chosen: Chosen) -> Self {
+        Self::with(options, size, chosen, true)
+    }
+
+    fn with(options: PgConnectOptions, size: u32, chosen: Chosen, replans: bool) -> Self {
         let places = Arc::new(Semaphore::new(size as usize));
-        Self(Arc::new(Inner { options, chosen, size, places, idle: Mutex::default() }))
+        Self(Arc::new(Inner { options, chosen, size, replans, places, idle: Mutex::default() }))
     }
 
     /// The connection that was used last, or a new one.
@@ -78,9 +97,11 @@ impl Stock {
         let place = Arc::clone(&self.0.places).acquire_owned().await;
         let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
         let kept = self.idle().pop().filter(|open| open.since.elapsed() < LIFETIME);
-        let open = match kept {
-            Some(open) => open,
-            None => Open { conn: self.connect().await?, since: Instant::now() },
+        let open = if let Some(open) = kept {
+            open
+        } else {
+            let (conn, now) = (self.connect().await?, Instant::now());
+            Open { conn, since: now, planned: now, suspect: false }
         };
         Ok(Taken { stock: self.clone(), open: Some(open), _place: place })
     }
@@ -132,8 +153,29 @@ pub(super) struct Taken {
 }
 
 impl Taken {
+    fn open(&mut self) -> &mut Open {
+        self.open.as_mut().expect("it is there until it is dropped")
+    }
+
     pub(super) fn conn(&mut self) -> &mut PgConnection {
-        &mut self.open.as_mut().expect("it is there until it is dropped").conn
+        &mut self.open().conn
+    }
+
+    /// Has old plans made anew.
+    pub(super) async fn refresh(&mut self) -> SqlResult<()> {
+        let (replans, open) = (self.stock.0.replans, self.open());
+        let kept = if open.suspect { PLANS_AT_LEAST } else { PLANS };
+        if !replans || open.planned.elapsed() < kept {
+            return Ok(());
+        }
+        open.conn.clear_cached_statements().await?;
+        (open.planned, open.suspect) = (Instant::now(), false);
+        Ok(())
+    }
+
+    /// Has them made anew soon.
+    pub(super) fn suspect(&mut self) {
+        self.open().suspect = true;
     }
 
     /// Puts it back for the next operation.

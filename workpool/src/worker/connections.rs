@@ -92,7 +92,11 @@ fn link(workpool: &Workpool, settings: &Settings, name: &str, purpose: Purpose, 
         let begin = begin_with_settings(BEGIN, &chosen, "");
         return Link::own(Stock::new(options, size, Vec::new()), Some(begin), deadline);
     }
-    Link::own(Stock::new(options, size, chosen), None, deadline)
+    let stock = match purpose {
+        Purpose::Control | Purpose::Ending => Stock::new(options, size, chosen),
+        Purpose::Bodies => Stock::replanning(options, size, chosen),
+    };
+    Link::own(stock, None, deadline)
 }
 
 /// What our statements rely on, whatever the defaults of the database are.

@@ -31,6 +31,8 @@ pub(crate) struct Done {
     /// Callbacks that are ours now.
     pub(crate) called: Vec<RawCallback>,
     pub(crate) group: Group,
+    /// To end it took long.
+    pub(crate) slow: bool,
 }
 
 /// How one transaction went.
@@ -62,7 +64,7 @@ pub(crate) async fn mutation(
 ) -> Option<Verdict> {
     let others = if spec.grouped { Others::Waiting } else { Others::Nobody };
     match repeat(shared, Job::Mutation(item, run), spec.timeout, others).await {
-        Tried::Committed(Done { result, called, group }) => {
+        Tried::Committed(Done { result, called, group, .. }) => {
             after::ended(shared, &item.end(Verdict::Success(result)), true);
             for (member, result) in group.items {
                 after::ended(shared, &member.end(Verdict::Success(result)), true);
@@ -161,6 +163,9 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if refusal { Tried::Failed(failure) } else { Tried::Again(failure) }
 }
 
+/// What ends a body's work takes longer only when it waits for a lock, or its plan is bad.
+const SLOW: Duration = Duration::from_millis(5);
+
 async fn once(
     shared: &Arc<Shared>,
     attempt: &Attempt,
@@ -175,6 +180,9 @@ async fn once(
     };
     match conduct(shared, attempt, (job, others), limit, held.conn()).await {
         Ok(tried) => {
+            if matches!(&tried, Tried::Committed(done) if done.slow) {
+                held.suspect_plans();
+            }
             held.keep();
             tried
         }
@@ -224,7 +232,7 @@ async fn conduct(
     match guard::run(job.run(&mut ctx), limit, &shared.cut).await {
         Ran::Returned(Ok(result)) => {
             let group = group::gather(shared, &mut tx, job, others, since).await?;
-            commit(shared, tx, job, Done { result, called: Vec::new(), group }).await
+            commit(shared, tx, job, Done { result, group, ..Done::default() }).await
         }
         Ran::Returned(Err(failure)) => roll_back(job.link(shared), tx, failure).await,
         // The body was cut off in the middle of what it did with the connection: away with it.
@@ -254,7 +262,10 @@ async fn commit(
 ) -> Result<Tried, Broken> {
     let link = job.link(shared);
     let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
-    match link.in_time(job.end(shared, &mut tx, &done)).await {
+    let since = Instant::now();
+    let ended = link.in_time(job.end(shared, &mut tx, &done)).await;
+    done.slow = since.elapsed() > SLOW;
+    match ended {
         Ok(Some(called)) => done.called = called,
         Ok(None) => {
             let rolled_back = link.in_time(tx.rollback()).await;
