@@ -72,16 +72,8 @@ struct Open {
 }
 
 impl Stock {
-    pub(crate) fn new(options: PgConnectOptions, size: u32, chosen: Chosen) -> Self {
-        Self::with(options, size, chosen, false)
-    }
-
-    /// Of connections whose settings do not see to good plans.
-    pub(crate) fn replanning(options: PgConnectOptions, size: u32, chosen: Chosen) -> Self {
-        Self::with(options, size, chosen, true)
-    }
-
-    fn with(options: PgConnectOptions, size: u32, chosen: Chosen, replans: bool) -> Self {
+    /// `replans`: the settings do not see to good plans.
+    pub(crate) fn new(options: PgConnectOptions, size: u32, chosen: Chosen, replans: bool) -> Self {
         let places = Arc::new(Semaphore::new(size as usize));
         Self(Arc::new(Inner { options, chosen, size, replans, places, idle: Mutex::default() }))
     }

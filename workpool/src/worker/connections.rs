@@ -90,13 +90,10 @@ fn link(workpool: &Workpool, settings: &Settings, name: &str, purpose: Purpose, 
     if workpool.store().is_pooled() {
         // What a connection is told is forgotten with its transaction.
         let begin = begin_with_settings(BEGIN, &chosen, "");
-        return Link::own(Stock::new(options, size, Vec::new()), Some(begin), deadline);
+        return Link::own(Stock::new(options, size, Vec::new(), false), Some(begin), deadline);
     }
-    let stock = match purpose {
-        Purpose::Control | Purpose::Ending => Stock::new(options, size, chosen),
-        Purpose::Bodies => Stock::replanning(options, size, chosen),
-    };
-    Link::own(stock, None, deadline)
+    let replans = purpose == Purpose::Bodies;
+    Link::own(Stock::new(options, size, chosen, replans), None, deadline)
 }
 
 /// What our statements rely on, whatever the defaults of the database are.
