@@ -113,8 +113,8 @@ pub(crate) struct Turned {
     pub(crate) claimed: Vec<Claimed>,
     /// The ids that ended; the others were superseded.
     pub(crate) ended: Vec<Uuid>,
-    /// The pools in which as many items were marked as was asked.
-    pub(crate) ahead: Vec<String>,
+    /// As many items were marked as was asked.
+    pub(crate) marked: bool,
 }
 
 impl Store {
@@ -276,8 +276,8 @@ async fn turned(conn: &mut PgConnection, turn: Statement<'_>, asks: &[Ask]) -> S
     for row in &rows {
         if row.try_get::<Option<i16>, _>(3)?.is_some() {
             turned.claimed.push(Claimed::from_row(row)?);
-        } else if let Some(pool) = row.try_get(1)? {
-            turned.ahead.push(pool);
+        } else if row.try_get::<Option<&str>, _>(1)?.is_some() {
+            turned.marked = true;
         } else {
             turned.ended = row.try_get(15)?;
         }

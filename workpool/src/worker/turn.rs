@@ -114,7 +114,7 @@ impl Dispatcher {
         match answer {
             Ok(turned) => {
                 self.book(std::mem::take(&mut turn.ends), &turned.ended, ended);
-                self.look_ahead(&turn, &turned.ahead);
+                self.look_ahead(&turn, turned.marked);
                 let note = if turn.marked { PoolState::claimed_marked } else { PoolState::claimed };
                 self.start_all(&turn.asks, turned.claimed, turn.begun, note);
                 Ok(())
@@ -129,13 +129,11 @@ impl Dispatcher {
         }
     }
 
-    /// Takes in how far turns may follow that claim what is marked.
-    fn look_ahead(&mut self, turn: &Turn, found: &[String]) {
-        for ask in turn.asks.iter().filter(|ask| ask.ahead > 0) {
-            let enough = found.iter().any(|name| **name == *ask.pool);
-            if let Some(pool) = self.pools.get_mut(&ask.pool) {
-                pool.ahead.looked(enough.then_some(ask.ahead - ask.items), turn.begun);
-            }
+    /// Takes in how far turns may follow that claim what is marked. One pool at a time looks ahead.
+    fn look_ahead(&mut self, turn: &Turn, marked: bool) {
+        let [ask] = &turn.asks[..] else { return };
+        if let Some(pool) = self.pools.get_mut(&ask.pool).filter(|_| ask.ahead > 0) {
+            pool.ahead.looked(marked.then_some(ask.ahead - ask.items), turn.begun);
         }
     }
 
