@@ -1,6 +1,6 @@
 //! Wake-ups are hints: nothing depends on one, and nobody sends one in vain.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgListener;
 use workpool::testing::{Postgres, PostgresOptions};
@@ -53,6 +53,27 @@ async fn an_enqueue_that_nobody_sleeps_for_notifies_nobody() {
     stage.execute("SELECT pg_notify('workpool_workpool', 'the next')").await;
     let note = patiently("a notification", listener.recv()).await.unwrap();
     assert_eq!(note.payload(), "the next");
+}
+
+#[tokio::test]
+async fn books_are_kept_by_the_second_and_not_for_each_item() {
+    const ITEMS: u64 = 40;
+    let stage = Stage::new().await;
+    let worker = stage.worker().lease(TOO_LATE).heartbeat(Duration::from_secs(5));
+    let _worker = worker.start().await.unwrap();
+    let begun = Instant::now();
+    for item in 0..ITEMS {
+        let item = item.to_string();
+        echo::enqueue(stage.workpool(), item.clone()).await.unwrap();
+        stage.witness.until(&item, 1).await;
+        let left = "SELECT count(*) FROM workpool.work";
+        eventually("it has ended", async || stage.value::<i64>(left).await == 0).await;
+    }
+    let seconds = begun.elapsed().as_secs();
+    let books = stage.value::<i64>("SELECT count(*) FROM workpool.stats").await;
+    // One at the start, and one that was about to be written.
+    let usual = i64::try_from(seconds + 2).unwrap();
+    assert!(books <= usual, "written {books} times in {seconds} s for {ITEMS} items");
 }
 
 /// A server that counts statements.

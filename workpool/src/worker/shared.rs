@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     idle: AtomicBool,
     /// Somebody ought to look at the pools and cancels now.
     pub(crate) sync_now: Notify,
+    /// There is something to do after a time in which there was nothing.
+    pub(crate) stirred: Notify,
     /// A statement that claims callbacks may have succeeded without our knowing.
     pub(crate) callbacks_uncertain: AtomicBool,
     pub(crate) troubles: Arc<Troubles>,
@@ -128,6 +130,7 @@ impl Shared {
             callbacks,
             idle: AtomicBool::new(false),
             sync_now: Notify::new(),
+            stirred: Notify::new(),
             callbacks_uncertain: AtomicBool::new(false),
             troubles: parts.troubles,
             meter: Meter::new(),
@@ -262,7 +265,7 @@ impl Shared {
 
     pub(crate) fn set_idle(&self, idle: bool) {
         if self.idle.swap(idle, Ordering::AcqRel) && !idle {
-            self.sync_now.notify_one();
+            self.stirred.notify_one();
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use sqlx::postgres::PgConnection;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::dispatcher::Event;
 use super::shared::Shared;
@@ -19,6 +19,7 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
     let mut hints = shared.workpool.hub().subscribe();
     loop {
         forget(&mut hints);
+        let begun = Instant::now();
         let pause = match sync(&shared).await {
             Ok(()) => {
                 backoff.succeeded();
@@ -28,8 +29,15 @@ pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::Cancellatio
         };
         let told =
             async { while !matches!(next_hint(&mut hints).await, Hint::Any | Hint::Signal) {} };
+        let due = async {
+            tokio::select! {
+                () = sleep(pause) => {}
+                // There is something to do again, so no later than usual.
+                () = shared.stirred.notified() => sleep_until(begun + shared.settings.sync).await,
+            }
+        };
         tokio::select! {
-            () = sleep(pause) => {}
+            () = due => {}
             () = told => {}
             () = shared.sync_now.notified() => {}
             () = done.cancelled() => break,
