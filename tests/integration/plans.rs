@@ -9,8 +9,9 @@ use workpool_tests::{Stage, eventually};
 use crate::functions::{echo, end_of, note};
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
-const OF_WORKERS: [&str; 19] = [
+const OF_WORKERS: [&str; 20] = [
     "claim",
+    "claim_pool",
     "turn",
     "next_turn",
     "due",

@@ -46,7 +46,7 @@ impl Claim {
         Self { id, attempt, fence }
     }
 
-    fn read(row: &PgRow) -> Self {
+    pub(crate) fn read(row: &PgRow) -> Self {
         Self::new(row.get("id"), row.get("attempt"), row.get("fence"))
     }
 }
@@ -198,14 +198,14 @@ impl Hand {
         running: i64,
         functions: &[&str],
     ) -> Vec<Claim> {
-        let query = sqlx::query(self.sql("claim"))
+        let query = sqlx::query(self.sql("claim_pool"))
             .bind(self.worker)
-            .bind([pool])
-            .bind([items])
-            .bind([running])
-            .bind(["epoch"])
+            .bind(pool)
+            .bind(items)
+            .bind(running)
+            .bind("epoch")
             .bind(functions)
-            .bind([false]);
+            .bind(false);
         let rows = query.fetch_all(&mut self.conn).await.unwrap();
         rows.iter().map(Claim::read).collect()
     }

@@ -214,7 +214,7 @@ async fn nothing_is_entered_from_a_claim_whose_answer_comes_after_the_lease() {
     let line = Line::new().await;
     let slow = line.worker_with(LEASE).await;
     let before = slow.id();
-    line.proxy.arm(line.loses(Loses::Time, "claim").with_rows());
+    line.proxy.arm(line.loses(Loses::Time, "claim_pool").with_rows());
     let mut items = Vec::new();
     items.push(enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await);
     eventually("the claim waits for its answer", async || line.proxy.hits() > 0).await;

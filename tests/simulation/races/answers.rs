@@ -21,7 +21,7 @@ async fn nothing_is_entered_from_a_claim_whose_answer_was_lost_and_it_does_not_c
     for kind in [Kind::Once, Kind::Again, Kind::Book] {
         let line = Line::new().await;
         let worker = line.worker().await;
-        line.proxy.arm(line.loses(Loses::Answer, "claim").with_rows());
+        line.proxy.arm(line.loses(Loses::Answer, "claim_pool").with_rows());
         let item = enqueue_one(line.world.workpool(), kind, How::Takes(1)).await;
         line.mended(&[item]).await;
         assert_eq!(line.attempts(&item), [1], "{kind:?}");
@@ -208,11 +208,12 @@ async fn a_callback_that_the_server_claims_after_the_claim_was_given_up_is_run_a
 /// mixed work: whatever is lost, everything ends as it should, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 21] = [
         "succeed",
         "turn",
         "next_turn",
         "claim",
+        "claim_pool",
         "finish",
         "retry",
         "lock_pools",

@@ -183,3 +183,43 @@ async fn the_limit_holds_while_it_is_changed_between_them() {
     assert_eq!(audit::check(&world, &queue).await.succeeded, queue.len());
     assert!(audit::peak(&world).await > 64, "the limit was raised in vain");
 }
+
+/// Claims one item, as a worker does that falls asleep when it finds no more.
+async fn claim_and_sleep(hand: &mut Hand) -> Vec<Claim> {
+    let claim = sqlx::query(hand.sql("claim_pool"))
+        .bind(hand.worker)
+        .bind(POOL)
+        .bind(1_i64)
+        .bind(0_i64)
+        .bind("epoch")
+        .bind(ALL)
+        .bind(true);
+    let rows = claim.fetch_all(&mut hand.conn).await.unwrap();
+    rows.iter().map(Claim::read).collect()
+}
+
+#[tokio::test]
+async fn a_claim_by_whoever_sleeps_marks_what_comes_within_a_moment() {
+    const MARK: &str = "SELECT claimed_to::text FROM workpool.slots";
+    let db = database().await;
+    let workpool = db.workpool();
+    for _ in 0..2 {
+        enqueued(workpool, Kind::Again).await;
+    }
+    let mut worker = Hand::with_slots(workpool, POOL, 3).await;
+    let mark =
+        async || sqlx::query_scalar::<_, String>(MARK).fetch_one(workpool.db()).await.unwrap();
+    let mut claimed = claim_and_sleep(&mut worker).await;
+    let marked = mark().await;
+    claimed.extend(claim_and_sleep(&mut worker).await);
+    assert_eq!((claimed.len(), mark().await), (2, marked), "both were due at the first claim");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    enqueued(workpool, Kind::Again).await;
+    claimed.extend(claim_and_sleep(&mut worker).await);
+    worker.expire().await;
+    worker.bury(&[worker.worker]).await;
+    let mut found = worker.abandoned(worker.worker).await;
+    found.sort_unstable_by_key(|claim| claim.id);
+    claimed.sort_unstable_by_key(|claim| claim.id);
+    assert_eq!(found, claimed, "also what came later");
+}

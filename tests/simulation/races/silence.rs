@@ -31,7 +31,7 @@ async fn goes_on_without(fault: impl Fn(&Line) -> Fault, kind: Kind) {
 
 #[tokio::test]
 async fn a_claim_without_an_answer_holds_up_nobody_for_ever() {
-    goes_on_without(|line| line.loses(Loses::Time, "claim").with_rows(), Kind::Again).await;
+    goes_on_without(|line| line.loses(Loses::Time, "claim_pool").with_rows(), Kind::Again).await;
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_callback_whose_commit_gets_no_answer_is_looked_up() {
 async fn what_a_claim_took_whose_answer_comes_after_the_shutdown_is_not_entered_there() {
     let line = Line::new().await;
     let worker = line.worker().await;
-    line.proxy.arm(line.loses(Loses::Time, "claim").with_rows());
+    line.proxy.arm(line.loses(Loses::Time, "claim_pool").with_rows());
     let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
     line.struck().await;
     worker.shutdown().await;

@@ -4,10 +4,37 @@ use futures_util::future::join_all;
 
 use super::{ALL, POOL, count, database, enqueued, in_order};
 use crate::audit::Kind;
-use crate::hand::{End, Hand};
+use crate::hand::{Claim, End, Hand};
 use crate::load::Random;
 
 const GRANTED: &str = "SELECT sum(granted)::bigint FROM workpool.slots";
+
+/// Which statement claims: for one pool, or for any number.
+#[derive(Debug, Clone, Copy)]
+enum By {
+    Pool,
+    List,
+}
+
+impl By {
+    const BOTH: [Self; 2] = [Self::Pool, Self::List];
+
+    async fn claim(self, hand: &mut Hand, items: i64, running: i64) -> Vec<Claim> {
+        if matches!(self, Self::Pool) {
+            return hand.claim(POOL, items, running, &ALL).await;
+        }
+        let query = sqlx::query(hand.sql("claim"))
+            .bind(hand.worker)
+            .bind([POOL])
+            .bind([items])
+            .bind([running])
+            .bind(["epoch"])
+            .bind(ALL)
+            .bind([false]);
+        let rows = query.fetch_all(&mut hand.conn).await.unwrap();
+        rows.iter().map(Claim::read).collect()
+    }
+}
 
 #[tokio::test]
 async fn takers_that_waited_for_one_another_are_not_granted_the_same_slots() {
@@ -75,8 +102,8 @@ async fn a_claim_takes_no_more_than_asked_and_nothing_twice_however_it_is_planne
     }
     for round in 0..20 {
         let asked: Vec<_> = claimers.iter().map(|_| random.between(0, 6).cast_signed()).collect();
-        let claims =
-            claimers.iter_mut().zip(&asked).map(|(c, items)| c.claim(POOL, *items, 0, &ALL));
+        let by = By::BOTH[round % 2];
+        let claims = claimers.iter_mut().zip(&asked).map(|(c, items)| by.claim(c, *items, 0));
         let claimed = join_all(claims).await;
         let mut all: Vec<_> = claimed.iter().flatten().map(|claim| claim.id).collect();
         for (claimed, asked) in claimed.iter().zip(&asked) {
@@ -102,11 +129,13 @@ async fn a_claim_is_bounded_by_the_slots_and_not_by_what_the_worker_believes() {
     for _ in 0..5 {
         enqueued(workpool, Kind::Once).await;
     }
-    let mut worker = Hand::with_slots(workpool, POOL, 2).await;
-    assert_eq!(worker.claim(POOL, 100, 0, &ALL).await.len(), 2);
-    assert_eq!(worker.claim(POOL, 100, 2, &ALL).await.len(), 0);
-    worker.give_back(POOL, 0).await;
-    assert_eq!(worker.claim(POOL, 100, 0, &ALL).await.len(), 0);
+    for by in By::BOTH {
+        let mut worker = Hand::with_slots(workpool, POOL, 2).await;
+        assert_eq!(by.claim(&mut worker, 100, 0).await.len(), 2, "{by:?}");
+        assert_eq!(by.claim(&mut worker, 100, 2).await.len(), 0, "{by:?}");
+        worker.give_back(POOL, 0).await;
+        assert_eq!(by.claim(&mut worker, 100, 0).await.len(), 0, "{by:?}");
+    }
 }
 
 #[tokio::test]
@@ -130,29 +159,32 @@ async fn a_claim_waits_for_slots_that_its_worker_gave_back_without_an_answer() {
 
 #[tokio::test]
 async fn a_pause_waits_for_a_claim_under_way_and_nothing_starts_after_it() {
-    let db = database().await;
-    let workpool = db.workpool();
-    for _ in 0..2 {
-        enqueued(workpool, Kind::Once).await;
+    for by in By::BOTH {
+        let db = database().await;
+        let workpool = db.workpool();
+        for _ in 0..2 {
+            enqueued(workpool, Kind::Once).await;
+        }
+        let mut worker = Hand::with_slots(workpool, POOL, 2).await;
+        let mut pausing = Hand::new(workpool).await;
+        worker.begin().await;
+        assert_eq!(by.claim(&mut worker, 1, 0).await.len(), 1);
+        let backend = pausing.backend();
+        in_order(backend, pausing.resize(POOL, None, Some(true)), worker.commit()).await;
+        assert!(by.claim(&mut worker, 1, 1).await.is_empty(), "{by:?}: a start after the pause");
+        let (_, frozen) = worker.take(POOL, 1, 2).await.unwrap();
+        assert!(frozen && by.claim(&mut worker, 1, 1).await.is_empty(), "{by:?}");
+        workpool.pool(POOL).resume().await.unwrap();
+        assert!(by.claim(&mut worker, 1, 1).await.is_empty(), "{by:?}: slots are taken anew first");
+        assert_eq!(worker.take(POOL, 1, 2).await, Some((2, false)));
+        assert_eq!(by.claim(&mut worker, 1, 1).await.len(), 1, "{by:?}");
     }
-    let mut worker = Hand::with_slots(workpool, POOL, 2).await;
-    let mut pausing = Hand::new(workpool).await;
-    worker.begin().await;
-    assert_eq!(worker.claim(POOL, 1, 0, &ALL).await.len(), 1);
-    let backend = pausing.backend();
-    in_order(backend, pausing.resize(POOL, None, Some(true)), worker.commit()).await;
-    assert!(worker.claim(POOL, 1, 1, &ALL).await.is_empty(), "a start after the pause");
-    let (_, frozen) = worker.take(POOL, 1, 2).await.unwrap();
-    assert!(frozen && worker.claim(POOL, 1, 1, &ALL).await.is_empty());
-    workpool.pool(POOL).resume().await.unwrap();
-    assert!(worker.claim(POOL, 1, 1, &ALL).await.is_empty(), "slots are taken anew first");
-    assert_eq!(worker.take(POOL, 1, 2).await, Some((2, false)));
-    assert_eq!(worker.claim(POOL, 1, 1, &ALL).await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_claim_that_waited_for_a_pause_or_a_smaller_limit_starts_nothing() {
-    for (limit, paused) in [(None, Some(true)), (Some(0), None), (Some(1), None)] {
+    let changes = [(None, Some(true)), (Some(0), None), (Some(1), None)];
+    for (by, (limit, paused)) in By::BOTH.into_iter().flat_map(|by| changes.map(|to| (by, to))) {
         let db = database().await;
         let workpool = db.workpool();
         enqueued(workpool, Kind::Once).await;
@@ -161,8 +193,8 @@ async fn a_claim_that_waited_for_a_pause_or_a_smaller_limit_starts_nothing() {
         changing.begin().await;
         changing.resize(POOL, limit, paused).await;
         let backend = worker.backend();
-        let claimed = in_order(backend, worker.claim(POOL, 1, 0, &ALL), changing.commit()).await;
-        assert!(claimed.is_empty(), "limit {limit:?}, paused {paused:?}: {claimed:?}");
+        let claimed = in_order(backend, by.claim(&mut worker, 1, 0), changing.commit()).await;
+        assert!(claimed.is_empty(), "{by:?}, limit {limit:?}, paused {paused:?}: {claimed:?}");
     }
 }
 
@@ -249,7 +281,10 @@ async fn bustle(workpool: workpool::Workpool, seed: u64) {
         match random.below(9) {
             0 | 1 => drop(enqueued(&workpool, Kind::Again).await),
             2 => drop(hand.take(POOL, number(&claims), 5).await),
-            3 => claims.extend(hand.claim(POOL, 5, number(&claims), &ALL).await),
+            3 => {
+                let by = By::BOTH[usize::try_from(random.below(2)).unwrap()];
+                claims.extend(by.claim(&mut hand, 5, number(&claims)).await);
+            }
             4 => hand.give_back(POOL, number(&claims)).await,
             5 => {
                 for claim in claims.drain(..) {

@@ -23,8 +23,9 @@ const SOON: Duration = Duration::from_millis(600);
 const AT_ONCE: usize = 3;
 
 /// What a worker sends: the statement, and how the connection calls itself.
-const STATEMENTS: [(&str, &str); 27] = [
+const STATEMENTS: [(&str, &str); 28] = [
     ("claim", ""),
+    ("claim_pool", ""),
     ("succeed", "workpool ends"),
     ("succeed", "workpool mutations"),
     ("turn", "workpool ends"),

@@ -128,7 +128,14 @@ impl Store {
         functions: &[&str],
     ) -> SqlResult<Vec<Claimed>> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
-        let claim = claim_arguments(self.query(self.sql().claim.clone()), worker, asks, functions);
+        let sql = self.sql();
+        let claim = match asks {
+            [ask] => {
+                let claim = self.query(sql.claim_pool.clone());
+                pool_arguments(claim, worker, ask, functions).bind(ask.asleep)
+            }
+            _ => claim_arguments(self.query(sql.claim.clone()), worker, asks, functions),
+        };
         let rows = claim.fetch_all(&mut *conn).await?;
         let mut claimed = rows.iter().map(Claimed::from_row).collect::<SqlResult<Vec<_>>>()?;
         failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
@@ -163,17 +170,8 @@ impl Store {
         (fence, ended): (i32, &[(Uuid, &str)]),
     ) -> SqlResult<Turned> {
         let (ids, results): (Vec<_>, Vec<_>) = ended.iter().copied().unzip();
-        let turn = self
-            .query(self.sql().next_turn.clone())
-            .bind(worker)
-            .bind(&*ask.pool)
-            .bind(ask.items)
-            .bind(ask.running)
-            .bind(ask.since)
-            .bind(functions)
-            .bind(fence)
-            .bind(ids)
-            .bind(results);
+        let turn = pool_arguments(self.query(self.sql().next_turn.clone()), worker, ask, functions);
+        let turn = turn.bind(fence).bind(ids).bind(results);
         turned(conn, turn, std::slice::from_ref(ask)).await
     }
 
@@ -263,6 +261,22 @@ fn claim_arguments<'q>(
         .bind(asks.iter().map(|a| a.since).collect::<Vec<_>>())
         .bind(functions.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
         .bind(asks.iter().map(|a| a.asleep).collect::<Vec<_>>())
+}
+
+/// The arguments that the same statements for one pool have in common.
+fn pool_arguments<'q>(
+    statement: Statement<'q>,
+    worker: Uuid,
+    ask: &Ask,
+    functions: &[&str],
+) -> Statement<'q> {
+    statement
+        .bind(worker)
+        .bind(ask.pool.to_string())
+        .bind(ask.items)
+        .bind(ask.running)
+        .bind(ask.since)
+        .bind(functions.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
 }
 
 /// Runs a turn.

@@ -43,6 +43,8 @@ impl Dispatcher {
         };
         let claimed = self.shared.control(claim).await?;
         self.start_all(&asks, claimed, now, PoolState::claimed);
+        // What was started goes first: what is to be asked next can wait.
+        tokio::task::yield_now().await;
         Ok(true)
     }
 
