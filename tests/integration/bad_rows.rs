@@ -255,3 +255,43 @@ async fn ends_written_by_hand_are_read_as_far_as_they_make_sense() {
     assert!(matches!(workpool.result(id).await, Err(Error::WorkFailed(_))));
     assert!(workpool.status(id).await.unwrap().is_some());
 }
+
+#[tokio::test]
+async fn an_id_that_has_ended_before_ends_once_more_and_stops_nobody() {
+    let stage = Stage::new().await;
+    let workpool = stage.workpool();
+    let pool = workpool.pool("echo");
+    pool.pause().await.unwrap();
+    let _worker = stage.start().await;
+    echo::enqueue(workpool, "plain".into()).await.unwrap();
+    let calling = async |what: &str| {
+        let item = echo::enqueue(workpool, what.into()).on_complete::<ended>(what.into());
+        item.await.unwrap();
+    };
+    calling("calls").await;
+    stage.execute("CREATE TABLE again AS SELECT * FROM workpool.work").await;
+    let all_end = async |times: usize| {
+        pool.resume().await.unwrap();
+        eventually("all have ended", async || stage.unfinished().await == 0).await;
+        pool.pause().await.unwrap();
+        assert_eq!(stage.witness.count("plain"), times);
+        let called = async || {
+            let called = stage.notes().await.into_iter();
+            called.filter(|note| note == "calls: success \"calls\" after 1").count()
+        };
+        eventually("it is called back", async || called().await == times).await;
+    };
+    all_end(1).await;
+    stage.execute("INSERT INTO workpool.work SELECT * FROM again").await;
+    calling("beside").await;
+    all_end(2).await;
+    let beside = "beside: success \"beside\" after 1";
+    eventually("it as well", async || stage.notes().await.contains(&beside.into())).await;
+    // Its callback has not even begun.
+    stage.execute("INSERT INTO workpool.work SELECT * FROM again WHERE callback IS NOT NULL").await;
+    let parked = "INSERT INTO workpool.callbacks (id, pool, work_function, callback, outcome, attempts, run_at, parked_at)
+        SELECT id, pool, function, callback, 0, 1, now(), now() FROM again WHERE callback IS NOT NULL";
+    stage.execute(parked).await;
+    pool.resume().await.unwrap();
+    eventually("it ends", async || stage.unfinished().await == 0).await;
+}

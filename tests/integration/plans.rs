@@ -9,7 +9,7 @@ use workpool_tests::{Stage, eventually};
 use crate::functions::{echo, end_of, note};
 
 /// What runs for items that are claimed and ended, under the settings of a worker's connections.
-const OF_WORKERS: [&str; 20] = [
+const OF_WORKERS: [&str; 21] = [
     "claim",
     "claim_pool",
     "turn",
@@ -18,6 +18,7 @@ const OF_WORKERS: [&str; 20] = [
     "overdue",
     "join",
     "succeed",
+    "succeed_and_call",
     "succeed_group",
     "finish",
     "retry",

@@ -96,7 +96,7 @@ async fn each_role_may_run_its_own_statements_and_no_others() {
         forget_ended notify owned result watch";
     // Who may cancel may also end by hand, and lock what it may end.
     let implied = "abandoned contents finish held join lock_pools parked retry_ended succeed
-        succeed_group waiting";
+        succeed_and_call succeed_group waiting";
     let enqueuer = named(server.allowed("enqueuer").await);
     assert_eq!(enqueuer, only(&format!("{reading} {looking} {calls} {implied}")), "an enqueuer");
     let viewer = named(server.allowed("viewer").await);

@@ -2,7 +2,6 @@
 //! inside transactions that the test opens and ends. Shared with the table of states.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
@@ -10,21 +9,18 @@ use sqlx::{ConnectOptions, Executor, Row, SqlStr};
 use uuid::Uuid;
 use workpool::Workpool;
 
-/// The statements by the names of their files.
-#[derive(Clone)]
-struct Statements(Arc<HashMap<&'static str, SqlStr>>);
-
 /// One worker, registered or not, and its connection.
 pub(crate) struct Hand {
     pub(crate) worker: Uuid,
     pub(crate) conn: PgConnection,
     pid: i32,
     db: sqlx::PgPool,
-    sql: Statements,
+    /// The statements by the names of their files.
+    sql: HashMap<&'static str, SqlStr>,
 }
 
 /// How work ends, as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(i16)]
 pub(crate) enum End {
     Success = 0,
@@ -51,15 +47,19 @@ impl Claim {
     }
 }
 
+/// Whether these rows say that anything has ended.
+fn has_ended(rows: &[PgRow]) -> bool {
+    rows.iter().filter_map(|row| row.get("ended")).any(|ids: Vec<Uuid>| !ids.is_empty())
+}
+
 impl Hand {
     /// With a connection, and not registered.
     pub(crate) async fn new(workpool: &Workpool) -> Self {
-        let db = workpool.db().clone();
+        let (db, worker) = (workpool.db().clone(), Uuid::now_v7());
         let mut conn = db.connect_options().connect().await.unwrap();
         let pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut conn).await.unwrap();
-        let statements = workpool::testing::statements(workpool).into_iter().collect();
-        let sql = Statements(Arc::new(statements));
-        Self { worker: Uuid::now_v7(), conn, pid, db, sql }
+        let sql = workpool::testing::statements(workpool).into_iter().collect();
+        Self { worker, conn, pid, db, sql }
     }
 
     /// Registered, with so many slots of the pool.
@@ -82,7 +82,7 @@ impl Hand {
     }
 
     pub(crate) fn sql(&self, name: &str) -> SqlStr {
-        self.sql.0.get(name).unwrap_or_else(|| panic!("no statement {name}")).clone()
+        self.sql.get(name).unwrap_or_else(|| panic!("no statement {name}")).clone()
     }
 
     pub(crate) async fn begin(&mut self) {
@@ -218,16 +218,6 @@ impl Hand {
 
     /// Whether the item was ours to end.
     pub(crate) async fn finish(&mut self, claim: Claim, end: End) -> bool {
-        self.finish_claiming(claim, end, &[]).await
-    }
-
-    /// Ends an item, and claims its callback when it is one of these.
-    pub(crate) async fn finish_claiming(
-        &mut self,
-        claim: Claim,
-        end: End,
-        callbacks: &[&str],
-    ) -> bool {
         let result = (end == End::Success).then_some("7");
         let error = (end == End::Failed).then_some(r#"{"kind":"error","message":"no"}"#);
         let query = sqlx::query(self.sql("finish"))
@@ -237,9 +227,21 @@ impl Hand {
             .bind([end as i16])
             .bind([result])
             .bind([error])
+            .bind(Vec::<String>::new())
+            .bind(Vec::<String>::new());
+        has_ended(&query.fetch_all(&mut self.conn).await.unwrap())
+    }
+
+    /// The same of a success, and claims its callback when it is one of these.
+    pub(crate) async fn succeed_and_call(&mut self, claim: Claim, callbacks: &[&str]) -> bool {
+        let query = sqlx::query(self.sql("succeed_and_call"))
+            .bind(self.worker)
+            .bind(claim.fence)
+            .bind([claim.id])
+            .bind(["7"])
             .bind(callbacks)
             .bind(Vec::<String>::new());
-        !query.fetch_all(&mut self.conn).await.unwrap().is_empty()
+        has_ended(&query.fetch_all(&mut self.conn).await.unwrap())
     }
 
     /// Whether the item was ours to put back, and nobody had canceled it.
@@ -379,11 +381,9 @@ pub(crate) struct Backend {
 impl Backend {
     /// Returns once it waits for a lock: the gate of a forced order.
     pub(crate) async fn waits(&self) {
-        let sql = "SELECT count(*) FROM pg_locks WHERE pid = $1 AND NOT granted";
+        let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
         for _ in 0..2000 {
-            let waiting: i64 =
-                sqlx::query_scalar(sql).bind(self.pid).fetch_one(&self.db).await.unwrap();
-            if waiting > 0 {
+            if sqlx::query_scalar(sql).bind(self.pid).fetch_one(&self.db).await.unwrap() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -134,7 +134,7 @@ async fn the_end_of_an_action_whose_answer_was_lost_is_written_once_and_called_b
     for loses in [Loses::Answer, Loses::Statement] {
         let line = Line::new().await;
         let worker = line.worker().await;
-        line.proxy.arm(line.loses(loses, "finish").of(ENDS));
+        line.proxy.arm(line.loses(loses, "succeed_and_call").of(ENDS));
         let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
         line.mended(&[item]).await;
         assert_eq!(line.attempts(&item), [1], "{loses:?}");
@@ -208,8 +208,9 @@ async fn a_callback_that_the_server_claims_after_the_claim_was_given_up_is_run_a
 /// mixed work: whatever is lost, everything ends as it should, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whichever_statement_or_answer_is_lost_all_work_ends_once() {
-    const NAMES: [&str; 21] = [
+    const NAMES: [&str; 22] = [
         "succeed",
+        "succeed_and_call",
         "turn",
         "next_turn",
         "claim",

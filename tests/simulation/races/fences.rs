@@ -28,9 +28,11 @@ async fn what_a_superseded_attempt_writes_changes_nothing() {
         for end in [End::Success, End::Failed, End::Canceled] {
             assert!(!late.finish(stale, end).await, "{end:?} of {stale:?}");
         }
+        assert!(!late.succeed_and_call(stale, &["told"]).await, "{stale:?}");
         assert!(!late.retry(stale, SOON).await && !late.release(stale, false).await);
     }
     assert!(!next.finish(first, End::Success).await, "nor an old attempt of its own");
+    assert!(!next.succeed_and_call(first, &["told"]).await);
     assert_eq!(ends(workpool, id).await, (None, vec![]));
     let status = workpool.status(id).await.unwrap().unwrap();
     assert!(matches!(status, Status::Running { previous_attempts: 1, .. }), "{status:?}");
@@ -104,7 +106,7 @@ async fn an_end_that_was_rolled_back_has_not_happened() {
     let mut worker = Hand::with_slots(workpool, POOL, 1).await;
     let claim = worker.claim_one(POOL, &ALL).await;
     worker.begin().await;
-    assert!(worker.finish_claiming(claim, End::Success, &["told"]).await);
+    assert!(worker.succeed_and_call(claim, &["told"]).await);
     worker.roll_back().await;
     assert_eq!(ends(workpool, id).await, (None, vec![]));
     assert!(workpool.status(id).await.unwrap().unwrap().is_running());
@@ -118,7 +120,7 @@ async fn a_callback_is_ended_by_its_latest_attempt_only() {
     let id = enqueued(workpool, Kind::Book).await;
     let mut late = Hand::with_slots(workpool, POOL, 1).await;
     let claim = late.claim_one(POOL, &ALL).await;
-    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    assert!(late.succeed_and_call(claim, &["told"]).await);
     let mut heir = Hand::new(workpool).await;
     heir.register(POOL).await;
     assert!(heir.claim_callbacks(&["told"]).await.is_empty(), "it is the first one's");

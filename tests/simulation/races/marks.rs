@@ -223,3 +223,20 @@ async fn a_claim_by_whoever_sleeps_marks_what_comes_within_a_moment() {
     claimed.sort_unstable_by_key(|claim| claim.id);
     assert_eq!(found, claimed, "also what came later");
 }
+
+#[tokio::test]
+async fn a_pause_waits_for_a_claim_that_writes_no_mark_too() {
+    let db = database().await;
+    let workpool = db.workpool();
+    for _ in 0..3 {
+        enqueued(workpool, Kind::Again).await;
+    }
+    let mut worker = Hand::with_slots(workpool, POOL, 3).await;
+    assert_eq!(claim_and_sleep(&mut worker).await.len(), 1, "and marks the others");
+    let mut pausing = Hand::new(workpool).await;
+    worker.begin().await;
+    assert_eq!(claim_and_sleep(&mut worker).await.len(), 1);
+    let backend = pausing.backend();
+    in_order(backend, pausing.resize(POOL, None, Some(true)), worker.commit()).await;
+    assert!(claim_and_sleep(&mut worker).await.is_empty(), "a start after the pause");
+}

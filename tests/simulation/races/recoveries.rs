@@ -25,7 +25,7 @@ async fn recovery_leaves_a_mutation_alone_that_is_just_committing() {
     let claim = late.claim_one(POOL, &ALL).await;
     late.expire().await;
     late.begin().await;
-    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    assert!(late.succeed_and_call(claim, &["told"]).await);
     assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
     assert_eq!(heir.abandoned(late.worker).await, []);
     heir.inter(late.worker).await;
@@ -219,7 +219,7 @@ async fn a_locked_callback_of_a_worker_whose_row_was_deleted_is_freed_in_the_end
     let mut heir = Hand::new(workpool).await;
     heir.register(POOL).await;
     let claim = late.claim_one(POOL, &ALL).await;
-    assert!(late.finish_claiming(claim, End::Success, &["told"]).await);
+    assert!(late.succeed_and_call(claim, &["told"]).await);
     sqlx::query("DELETE FROM workpool.workers WHERE id = $1")
         .bind(late.worker)
         .execute(workpool.db())

@@ -36,7 +36,11 @@ async fn a_claim_without_an_answer_holds_up_nobody_for_ever() {
 
 #[tokio::test]
 async fn an_end_without_an_answer_is_written_again() {
-    goes_on_without(|line| line.loses(Loses::Time, "finish").of("workpool ends"), Kind::Once).await;
+    goes_on_without(
+        |line| line.loses(Loses::Time, "succeed_and_call").of("workpool ends"),
+        Kind::Once,
+    )
+    .await;
 }
 
 #[tokio::test]

@@ -23,11 +23,12 @@ const SOON: Duration = Duration::from_millis(600);
 const AT_ONCE: usize = 3;
 
 /// What a worker sends: the statement, and how the connection calls itself.
-const STATEMENTS: [(&str, &str); 28] = [
+const STATEMENTS: [(&str, &str); 29] = [
     ("claim", ""),
     ("claim_pool", ""),
     ("succeed", "workpool ends"),
     ("succeed", "workpool mutations"),
+    ("succeed_and_call", "workpool ends"),
     ("turn", "workpool ends"),
     ("finish", "workpool ends"),
     ("finish", "workpool mutations"),

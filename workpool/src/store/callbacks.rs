@@ -45,16 +45,6 @@ impl FromRow<'_, PgRow> for RawCallback {
     }
 }
 
-impl RawCallback {
-    /// The callback in a row of `finish`, or none in a row that only names what ended.
-    pub(super) fn from_finish(row: &PgRow) -> SqlResult<Option<Self>> {
-        match row.try_get::<Option<&str>, _>("callback")? {
-            Some(_) => Self::from_row(row).map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
 row! {
     /// A callback that was given up.
     #[derive(Debug)]

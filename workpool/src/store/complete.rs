@@ -1,8 +1,8 @@
 //! Ending attempts. Every statement is conditional on the fence (id, worker, fence): ids that do
 //! not come back are not ours any more.
 
-use sqlx::postgres::PgConnection;
-use sqlx::{Row, SqlStr};
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row, SqlStr};
 use uuid::Uuid;
 
 use super::callbacks::RawCallback;
@@ -39,6 +39,20 @@ pub(crate) struct Finished {
     pub(crate) callbacks: Vec<RawCallback>,
 }
 
+impl Finished {
+    /// One row names what has ended, each other one is a callback.
+    fn read(rows: &[PgRow]) -> SqlResult<Self> {
+        let mut finished = Self::default();
+        for row in rows {
+            match row.try_get("ended")? {
+                Some(ids) => finished.ids = ids,
+                None => finished.callbacks.push(RawCallback::from_row(row)?),
+            }
+        }
+        Ok(finished)
+    }
+}
+
 impl Store {
     /// Ends work of one fence number: moves it to `finished` and records its callbacks, in one
     /// statement. `callbacks` names those that this worker runs at once.
@@ -62,14 +76,30 @@ impl Store {
             .bind(traces(ended.iter().map(|e| e.trace.as_deref())))
             .fetch_all(conn)
             .await?;
-        let mut finished = Finished::default();
-        for row in rows {
-            match RawCallback::from_finish(&row)? {
-                Some(callback) => finished.callbacks.push(callback),
-                None => finished.ids.push(row.try_get("id")?),
-            }
-        }
-        Ok(finished)
+        Finished::read(&rows)
+    }
+
+    /// The same for work that succeeded and calls back. Refused as a whole when one of the ids is among
+    /// the ended or the callbacks already: then `finish` does it.
+    pub(crate) async fn succeed_and_call(
+        &self,
+        conn: &mut PgConnection,
+        worker: Uuid,
+        fence: i32,
+        ended: &[Ended],
+        callbacks: &[&str],
+    ) -> SqlResult<Finished> {
+        let rows = self
+            .query(self.sql().succeed_and_call.clone())
+            .bind(worker)
+            .bind(fence)
+            .bind(ended.iter().map(|e| e.id).collect::<Vec<_>>())
+            .bind(ended.iter().map(|e| e.result.as_deref()).collect::<Vec<_>>())
+            .bind(callbacks)
+            .bind(traces(ended.iter().map(|e| e.trace.as_deref())))
+            .fetch_all(conn)
+            .await?;
+        Finished::read(&rows)
     }
 
     /// Ends work of one fence number that succeeded and calls nobody back. Refused as a whole when

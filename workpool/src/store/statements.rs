@@ -40,7 +40,7 @@ statements! {
     next_callback next_turn notify orphans overdue overview owned parked pool_of pools prune prune_audit
     prune_pool prune_stats register register_slots release release_callbacks release_unknown
     remove_pool renew replay resize result retry retry_callback retry_ended run_now seed_pools
-    set_log_level show stats status succeed succeed_group sync take turn
+    set_log_level show stats status succeed succeed_and_call succeed_group sync take turn
     unknown_functions unsettled waiting watch why
 }
 

@@ -61,7 +61,7 @@ async fn write_all(shared: &Arc<Shared>, batch: Vec<End>) {
         ends.sort_by_key(|end| end.id);
         let rest = write(shared, (fence, step), ends).await;
         // What was not tried again, somebody had canceled (or superseded: the fence finds out); what
-        // is no common end after all, is ended as any other.
+        // was refused as a success, is ended as any other.
         if !rest.is_empty() {
             groups.entry((Step::Finish, fence)).or_default().extend(rest);
         }
@@ -88,7 +88,7 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
                 // The worker has ended; recovery does the rest.
                 return Vec::new();
             }
-            if group.1 == Step::Succeed && is_refusal(&error) {
+            if matches!(group.1, Step::Succeed | Step::Call) && is_refusal(&error) {
                 return ends;
             }
             let alone = ends.len() == 1;

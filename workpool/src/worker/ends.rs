@@ -67,6 +67,8 @@ pub(crate) enum Step {
     Release,
     /// The common end: success, and nobody to call back.
     Succeed,
+    /// Success, and somebody to call back.
+    Call,
     Finish,
 }
 
@@ -84,8 +86,9 @@ impl End {
         match self.verdict {
             Verdict::Retry(..) => Step::Retry,
             Verdict::Release => Step::Release,
-            Verdict::Success(_) if !self.calls => Step::Succeed,
-            Verdict::Success(_) | Verdict::Failed(_) | Verdict::Canceled(_) => Step::Finish,
+            Verdict::Success(_) if self.calls => Step::Call,
+            Verdict::Success(_) => Step::Succeed,
+            Verdict::Failed(_) | Verdict::Canceled(_) => Step::Finish,
         }
     }
 
@@ -204,12 +207,16 @@ pub(crate) async fn send(
             let done = ending.run(succeed).await?;
             Ok(Sent { matched: done.into_iter().collect(), callbacks: Vec::new() })
         }
-        Step::Finish => {
+        Step::Call | Step::Finish => {
             let ended: Vec<_> = ends.iter().map(End::ended).collect();
             let known = callbacks::at_once(shared, resent);
             let finish = async |conn: &mut PgConnection| {
                 failpoint::reach(failpoint::FINISH_SEND, &mut *conn).await?;
-                let done = store.finish(conn, worker, fence, &ended, known).await?;
+                let done = if step == Step::Call {
+                    store.succeed_and_call(conn, worker, fence, &ended, known).await?
+                } else {
+                    store.finish(conn, worker, fence, &ended, known).await?
+                };
                 failpoint::reach(failpoint::FINISH_DONE, conn).await.map(|()| done)
             };
             let done = ending.run(finish).await?;

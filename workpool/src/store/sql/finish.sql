@@ -46,11 +46,11 @@ WITH gone AS (
     ON CONFLICT (id) DO NOTHING
     RETURNING id, callback, context, trace, outcome, attempts, result, errors, worker, attempt, fence
 )
-SELECT id, NULL AS callback, NULL AS context, NULL AS trace, NULL::smallint AS outcome,
-    NULL::integer AS attempts, NULL AS result, NULL::text[] AS errors, NULL::integer AS attempt, NULL::integer AS fence
+SELECT NULL::uuid AS id, NULL AS callback, NULL AS context, NULL AS trace, NULL::smallint AS outcome, NULL::integer AS attempts, NULL AS result,
+    NULL::text[] AS errors, NULL::integer AS attempt, NULL::integer AS fence, COALESCE(array_agg(id), '{}') AS ended
 FROM ended
 WHERE pool IS NOT NULL
 UNION ALL
-SELECT id, callback, context::text, trace::text, outcome, attempts, result::text, array_remove(errors::text[], NULL), attempt, fence
+SELECT id, callback, context::text, trace::text, outcome, attempts, result::text, array_remove(errors::text[], NULL), attempt, fence, NULL
 FROM called
 WHERE worker IS NOT NULL
