@@ -28,7 +28,27 @@ pub(crate) enum Hint {
     Any,
 }
 
+/// Who waits for which hints. Those of each item must not wake whoever waits for something else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Topic {
+    /// Work was added.
+    Work,
+    /// What somebody watches may have changed.
+    Change,
+    /// Everything else.
+    Signal,
+}
+
 impl Hint {
+    const fn topics(&self) -> &'static [Topic] {
+        match self {
+            Self::Work(_) | Self::Announced(_) => &[Topic::Work],
+            Self::Change(_) => &[Topic::Change],
+            Self::Signal => &[Topic::Change, Topic::Signal],
+            Self::Any => &[Topic::Work, Topic::Change, Topic::Signal],
+        }
+    }
+
     /// Reads the payload of a notification; what makes no sense means anything.
     pub(crate) fn parse(payload: &str) -> Self {
         match (payload.get(..1), payload.get(1..)) {
@@ -48,7 +68,8 @@ impl Hint {
 /// Where hints of one handle meet those who wait for them.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    hints: broadcast::Sender<Hint>,
+    /// One for each topic.
+    hints: [broadcast::Sender<Hint>; 3],
     /// Pools in which a worker of this process could start something at once.
     ready: Mutex<HashMap<Arc<str>, HashSet<Uuid>>>,
     listener: OnceLock<JoinHandle<()>>,
@@ -58,16 +79,19 @@ pub(crate) struct Hub {
 
 impl Default for Hub {
     fn default() -> Self {
-        let (hints, _) = broadcast::channel(1024);
+        let hints = std::array::from_fn(|_| broadcast::Sender::new(1024));
         let hears = AtomicBool::new(false);
         Self { hints, ready: Mutex::default(), listener: OnceLock::new(), hears }
     }
 }
 
 impl Hub {
+    #[expect(clippy::needless_pass_by_value, reason = "each is made to be sent")]
     pub(crate) fn send(&self, hint: Hint) {
-        // Nobody waiting is fine.
-        let _ = self.hints.send(hint);
+        for topic in hint.topics() {
+            // Nobody waiting is fine.
+            let _ = self.hints[*topic as usize].send(hint.clone());
+        }
     }
 
     pub(crate) fn hears(&self) -> bool {
@@ -78,8 +102,8 @@ impl Hub {
         self.hears.store(hears, Ordering::Release);
     }
 
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Hint> {
-        self.hints.subscribe()
+    pub(crate) fn subscribe(&self, topic: Topic) -> broadcast::Receiver<Hint> {
+        self.hints[topic as usize].subscribe()
     }
 
     /// Whether a worker of this process takes work of the pool at once, so that the database need
@@ -150,7 +174,7 @@ mod tests {
     #[tokio::test]
     async fn one_look_answers_all_hints_that_have_come() {
         let hub = Hub::default();
-        let mut hints = hub.subscribe();
+        let mut hints = hub.subscribe(Topic::Signal);
         for _ in 0..2000 {
             hub.send(Hint::Any);
         }
@@ -158,5 +182,18 @@ mod tests {
         forget(&mut hints);
         hub.send(Hint::Signal);
         assert_eq!(next_hint(&mut hints).await, Hint::Signal);
+    }
+
+    #[tokio::test]
+    async fn hints_of_items_wake_nobody_who_waits_for_something_else() {
+        let hub = Hub::default();
+        let [work, change, signal] =
+            [Topic::Work, Topic::Change, Topic::Signal].map(|topic| hub.subscribe(topic));
+        hub.send(Hint::Work("email".into()));
+        hub.send(Hint::Change("email".into()));
+        assert_eq!([work.len(), change.len(), signal.len()], [1, 1, 0]);
+        hub.send(Hint::Signal);
+        hub.send(Hint::Any);
+        assert_eq!([work.len(), change.len(), signal.len()], [2, 3, 2]);
     }
 }

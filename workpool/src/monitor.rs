@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::error::{Error, Result};
 use crate::failure::{Failure, FailureKind};
 use crate::handle::Workpool;
-use crate::hub::{Hint, forget, next_hint};
+use crate::hub::{Hint, Topic, forget, next_hint};
 use crate::store::ResultRow;
 use crate::work::{OutcomeKind, Status, WorkId};
 
@@ -159,7 +159,7 @@ impl Changes {
     pub(crate) fn new(workpool: &Workpool) -> Self {
         workpool.listen();
         Self {
-            hints: workpool.hub().subscribe(),
+            hints: workpool.hub().subscribe(Topic::Change),
             workpool: workpool.clone(),
             pool: None,
             begun: Instant::now(),

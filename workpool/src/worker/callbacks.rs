@@ -13,7 +13,7 @@ use super::job::Job;
 use super::shared::Shared;
 use super::transaction::{self, Done, Tried};
 use crate::failure::{Advice, Failure, FailureKind};
-use crate::hub::{Hint, forget, next_hint};
+use crate::hub::{Hint, Topic, forget, next_hint};
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{RawCallback, SqlResult};
@@ -63,7 +63,7 @@ pub(crate) async fn run(
     let known = [shared.registry.names(true), shared.registry.names(false)].concat();
     let parts = known.iter().copied().partition(|name| shared.grouped.contains(name));
     let known = Known { all: known, parts };
-    let mut hints = shared.workpool.hub().subscribe();
+    let mut hints = shared.workpool.hub().subscribe(Topic::Signal);
     let mut backoff = shared.backoff("callbacks");
     let mut look_at = Instant::now();
     let mut reconcile_at = Instant::now() + RECONCILE;

@@ -18,7 +18,7 @@ use super::held::held;
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::backoff::Backoff;
-use crate::hub::{Hint, next_hint};
+use crate::hub::{Hint, Topic, next_hint};
 use crate::store::{PoolSync, SlotAsk, SqlResult, is_locked};
 use crate::telemetry;
 
@@ -82,7 +82,7 @@ pub(crate) const RECONCILE_AGAIN: Duration = Duration::from_secs(2);
 impl Dispatcher {
     pub(crate) fn new(shared: Arc<Shared>, events: mpsc::UnboundedReceiver<Event>) -> Self {
         Self {
-            hints: shared.workpool.hub().subscribe(),
+            hints: shared.workpool.hub().subscribe(Topic::Work),
             backoff: shared.backoff("dispatcher"),
             shared,
             events,

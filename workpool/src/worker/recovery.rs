@@ -17,7 +17,7 @@ use super::silence::Silence;
 use crate::failpoint;
 use crate::failure::{Failure, FailureKind};
 use crate::function::FunctionKind;
-use crate::hub::{Hint, forget, next_hint};
+use crate::hub::{Hint, Topic, forget, next_hint};
 use crate::store::{Abandoned, Ended, Retried, SqlResult, is_refusal};
 use crate::telemetry;
 use crate::work::OutcomeKind;
@@ -31,7 +31,7 @@ const LOST_BOUND: i16 = 5;
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("recovery");
     let mut silence = Silence::default();
-    let mut hints = shared.workpool.hub().subscribe();
+    let mut hints = shared.workpool.hub().subscribe(Topic::Signal);
     loop {
         forget(&mut hints);
         let pause = match sweep(&shared, &mut silence).await {

@@ -9,14 +9,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::dispatcher::Event;
 use super::shared::Shared;
-use crate::hub::{Hint, forget, next_hint};
+use crate::hub::{Hint, Topic, forget, next_hint};
 use crate::store::SqlResult;
 use crate::telemetry::LogLevel;
 
 /// Runs until the attempts have ended.
 pub(crate) async fn run(shared: Arc<Shared>, done: tokio_util::sync::CancellationToken) {
     let mut backoff = shared.backoff("sync");
-    let mut hints = shared.workpool.hub().subscribe();
+    let mut hints = shared.workpool.hub().subscribe(Topic::Signal);
     loop {
         forget(&mut hints);
         let begun = Instant::now();
