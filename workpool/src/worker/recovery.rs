@@ -30,11 +30,11 @@ const LOST_BOUND: i16 = 5;
 /// Runs until the worker stops.
 pub(crate) async fn run(shared: Arc<Shared>, done: CancellationToken) {
     let mut backoff = shared.backoff("recovery");
-    let mut silence = Silence::default();
+    let (mut silence, mut missing_at) = (Silence::default(), Instant::now());
     let mut hints = shared.workpool.hub().subscribe(Topic::Signal);
     loop {
         forget(&mut hints);
-        let pause = match sweep(&shared, &mut silence).await {
+        let pause = match sweep(&shared, &mut silence, &mut missing_at).await {
             Ok(next) => {
                 backoff.succeeded();
                 pause(&shared, next)
@@ -58,11 +58,26 @@ fn pause(shared: &Shared, next: Option<Duration>) -> Duration {
     next.map_or(longest, |next| (next + sweep / 4).clamp(sweep, longest))
 }
 
-/// Recovers what dead workers held. Returns when the next lease runs out.
-async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<Option<Duration>> {
+/// Recovers what dead workers held, from `missing_at` on also those whose rows are missing. Returns when
+/// the next lease runs out.
+async fn sweep(
+    shared: &Shared,
+    silence: &mut Silence,
+    missing_at: &mut Instant,
+) -> SqlResult<Option<Duration>> {
     let (store, worker) = (shared.store(), shared.worker);
     let leases = shared.control(async |conn| store.leases(conn, worker).await).await?;
-    let silent = silence.observe(&leases, Instant::now());
+    let now = Instant::now();
+    let silent = silence.observe(&leases, now);
+    let next = leases.iter().map(|lease| lease.expires_in_us).min();
+    let next = next.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
+    if silent.is_empty() && now < *missing_at {
+        return Ok(next);
+    }
+    // Somebody has to delete such a row by hand, and to find out takes a look at all slots: where there is
+    // nothing to do, seldom.
+    let usual = shared.settings.lease / 3;
+    *missing_at = now + shared.patience(usual).saturating_sub(usual);
     let mut first_error = None;
     for dead in shared.control(async |conn| store.bury(conn, &silent).await).await? {
         // What is wrong with one dead worker does not keep others from being recovered.
@@ -70,8 +85,6 @@ async fn sweep(shared: &Shared, silence: &mut Silence) -> SqlResult<Option<Durat
             first_error.get_or_insert(error);
         }
     }
-    let next = leases.iter().map(|lease| lease.expires_in_us).min();
-    let next = next.map(|us| Duration::from_micros(us.max(0).unsigned_abs()));
     first_error.map_or(Ok(next), Err)
 }
 
