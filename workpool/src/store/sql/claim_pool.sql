@@ -27,9 +27,10 @@ WITH mine AS MATERIALIZED (
     SET claimed_to = COALESCE(c.run_at, s.claimed_to), claimed_id = COALESCE(c.id, s.claimed_id), asleep = $7::boolean
     FROM mine m
     LEFT JOIN (
-        -- While items come now and then, what comes within a moment counts as claimed too: those claims write nothing here. More than
-        -- can be enqueued in that moment, recovery does not walk over in vain.
-        SELECT CASE WHEN $7::boolean THEN GREATEST(l.run_at, statement_timestamp() + interval '200 milliseconds') ELSE l.run_at END AS run_at, l.id
+        -- While the claims keep up with what comes, what comes within a moment counts as claimed too: those claims write nothing here. More
+        -- than can be enqueued in that moment, recovery does not walk over in vain.
+        SELECT CASE WHEN l.run_at >= statement_timestamp() - interval '200 milliseconds'
+            THEN statement_timestamp() + interval '200 milliseconds' ELSE l.run_at END AS run_at, l.id
         FROM (SELECT run_at, id FROM claimed ORDER BY run_at DESC, id DESC LIMIT 1) l
         WHERE (l.run_at, l.id) > ((SELECT claimed_to FROM mine), (SELECT claimed_id FROM mine))
     ) c ON true
