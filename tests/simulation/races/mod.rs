@@ -2,6 +2,7 @@
 //! on when the test says so. No order here depends on time.
 
 mod answers;
+mod beside;
 mod cancels;
 mod dropped;
 mod ends;

@@ -13,10 +13,10 @@ const BATCH: i64 = 1000;
 /// From so many slots on a claim takes half of them at most: while the ends of one half are
 /// written, the other runs or is claimed.
 const HALVES: i64 = 16;
-/// Up to so many slots an end that leaves one is written with the claim that fills it: one commit
-/// instead of two. Such a claim takes all slots, since nothing runs beside it anyway. With more of
-/// them, two statements at a time are worth more.
-pub(super) const TURNS: i64 = 128;
+/// Up to so many slots an end that leaves one is written with the claim that fills it: in one commit,
+/// or at the same time. Such a claim takes all slots, since nothing runs beside it anyway. With more
+/// of them it is worth more that half of them run meanwhile.
+pub(super) const TURNS: i64 = 256;
 /// For so many further ones such a claim looks ahead.
 const AHEAD: i64 = 32;
 

@@ -9,6 +9,7 @@ mod ahead;
 mod asks;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
+mod beside;
 mod bounds;
 mod callbacks;
 mod caution;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::after;
+use super::beside::MANY;
 use super::dispatcher::Dispatcher;
 use super::ends::End;
 use super::pools::PoolState;
@@ -22,13 +23,22 @@ use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
 const YIELDS: u32 = 16;
 
 /// A turn that is under way.
-struct Turn {
-    shared: Arc<Shared>,
-    ends: Vec<End>,
-    asks: Vec<Ask>,
+pub(super) struct Turn {
+    pub(super) shared: Arc<Shared>,
+    pub(super) ends: Vec<End>,
+    pub(super) asks: Vec<Ask>,
     begun: Instant,
-    /// It claims what an earlier one has marked.
-    marked: bool,
+    way: Way,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// In one statement.
+    Together,
+    /// In one that claims what an earlier one has marked.
+    Marked,
+    /// In two at the same time.
+    Beside,
 }
 
 impl Drop for Turn {
@@ -40,18 +50,25 @@ impl Drop for Turn {
 
 impl Turn {
     async fn send(&self) -> SqlResult<Turned> {
-        let (shared, fence) = (&self.shared, self.ends.first().map_or(0, |end| end.fence));
+        let (shared, fence) = (&self.shared, self.fence());
         let ended: Vec<_> = self.ends.iter().filter_map(End::succeeded).collect();
         let turn = async |conn: &mut PgConnection| {
             let (store, worker, functions) = (shared.store(), shared.worker, &shared.functions);
             let ended = (fence, &ended[..]);
             match &self.asks[..] {
-                [ask] if self.marked => store.next_turn(conn, worker, ask, functions, ended).await,
+                [ask] if self.way == Way::Marked => {
+                    store.next_turn(conn, worker, ask, functions, ended).await
+                }
                 asks => store.turn(conn, worker, asks, functions, ended).await,
             }
         };
         // With the patience for locks that ends have: a row may be locked by somebody's cancel.
         shared.connections.ending.run(turn).await
+    }
+
+    /// That of all its ends.
+    pub(super) fn fence(&self) -> i32 {
+        self.ends.first().map_or(0, |end| end.fence)
     }
 
     fn leave_to_completer(&mut self, resent: bool) {
@@ -88,16 +105,24 @@ impl Dispatcher {
         // Statements are of one fence number.
         self.give_ends_back();
         let free: Vec<_> = self.pools.values().filter(|pool| pool.claimable(now) > 0).collect();
-        let (marked, asks) = match free[..] {
-            [pool] if pool.goes_on(now) => (true, vec![pool.ask(now)]),
-            [pool] => (false, vec![pool.ask_ahead(now)]),
-            _ => (false, free.iter().map(|pool| pool.ask(now)).collect()),
+        let (way, asks) = match free[..] {
+            [pool] if ends.len() >= MANY => (Way::Beside, vec![pool.ask(now)]),
+            [pool] if pool.goes_on(now) => (Way::Marked, vec![pool.ask(now)]),
+            [pool] => (Way::Together, vec![pool.ask_ahead(now)]),
+            _ => (Way::Together, free.iter().map(|pool| pool.ask(now)).collect()),
         };
         let shared = Arc::clone(&self.shared);
-        let turn = Turn { shared, ends, asks, begun: now, marked };
-        let answer = turn.send().await;
+        let mut turn = Turn { shared, ends, asks, begun: now, way };
+        let (answer, claim) = match way {
+            Way::Beside => turn.send_beside().await,
+            Way::Together | Way::Marked => (turn.send().await, Ok(())),
+        };
+        if claim.is_err() {
+            // What it claimed is not known; what has ended has ended.
+            turn.asks.clear();
+        }
         self.over(turn, answer)?;
-        Ok(true)
+        claim.map(|()| true)
     }
 
     /// Takes in what came of it.
@@ -113,10 +138,17 @@ impl Dispatcher {
         }
         match answer {
             Ok(turned) => {
-                self.book(std::mem::take(&mut turn.ends), &turned.ended, ended);
+                for (name, items) in &ended {
+                    if let Some(pool) = self.pools.get_mut(name) {
+                        pool.running -= items;
+                    }
+                }
                 self.look_ahead(&turn, turned.marked);
-                let note = if turn.marked { PoolState::claimed_marked } else { PoolState::claimed };
+                let marked = turn.way == Way::Marked;
+                let note = if marked { PoolState::claimed_marked } else { PoolState::claimed };
                 self.start_all(&turn.asks, turned.claimed, turn.begun, note);
+                // What is started need not wait for the books of what has ended.
+                self.book(std::mem::take(&mut turn.ends), &turned.ended, ended.into_keys());
                 Ok(())
             }
             Err(error) if is_locked(&error) || is_refusal(&error) => {
@@ -132,20 +164,21 @@ impl Dispatcher {
     /// Takes in how far turns may follow that claim what is marked. One pool at a time looks ahead.
     fn look_ahead(&mut self, turn: &Turn, marked: bool) {
         let [ask] = &turn.asks[..] else { return };
-        if let Some(pool) = self.pools.get_mut(&ask.pool).filter(|_| ask.ahead > 0) {
+        let Some(pool) = self.pools.get_mut(&ask.pool) else { return };
+        if ask.ahead > 0 {
             pool.ahead.looked(marked.then_some(ask.ahead - ask.items), turn.begun);
+        } else if turn.way == Way::Beside {
+            // Some of what was marked, or all.
+            pool.ahead.fell_short();
         }
     }
 
-    fn book(&mut self, ends: Vec<End>, written: &[Uuid], pools: HashMap<Arc<str>, i64>) {
+    fn book(&self, ends: Vec<End>, written: &[Uuid], pools: impl Iterator<Item = Arc<str>>) {
         let all = written.len() == ends.len();
         for end in ends {
             after::ended(&self.shared, &end, all || written.contains(&end.id));
         }
-        for (name, items) in pools {
-            if let Some(pool) = self.pools.get_mut(&name) {
-                pool.running -= items;
-            }
+        for name in pools {
             after::changed_soon(&self.shared, &name);
         }
     }

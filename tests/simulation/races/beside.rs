@@ -1,0 +1,97 @@
+//! Turns of many ends, which one connection writes while another claims: nobody sees more run than the
+//! limit, and whichever of the two is lost, all work ends once.
+
+use std::time::Duration;
+
+use workpool::Worker;
+use workpool_tests::{Fault, Loses};
+
+use super::POOL;
+use crate::audit::{self, Enqueued, Kind};
+use crate::functions::How;
+use crate::line::{Line, MENDED};
+use crate::load::enqueue_plain;
+use crate::world::eventually;
+
+const LIMIT: u32 = 100;
+const ENDED: &str = "SELECT count(*) FROM workpool.finished";
+const RUNNING: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
+
+/// A worker in the middle of many short items.
+async fn at_work(line: &Line) -> (Vec<Enqueued>, Worker) {
+    let pool = line.world.workpool().pool(POOL);
+    line.world.limit(LIMIT).await;
+    pool.pause().await.unwrap();
+    let mut queue = Vec::new();
+    for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(2500) {
+        queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(0)).await);
+    }
+    let worker = line.worker().await;
+    pool.resume().await.unwrap();
+    eventually("some have ended", async || line.world.count(ENDED).await > 300).await;
+    (queue, worker)
+}
+
+/// Whether a claim has been made and is not committed, a little later.
+async fn a_claim_waits(line: &Line) -> bool {
+    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'workpool' AND state = 'idle in transaction'";
+    line.struck().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    line.world.count(WAITING).await > 0
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
+    let mut waited = false;
+    // It may strike what the completer writes, which no claim waits for.
+    for _ in 0..5 {
+        let line = Line::new().await;
+        let (queue, worker) = at_work(&line).await;
+        line.proxy.arm(line.loses(Loses::Time, "succeed").of("workpool ends"));
+        waited = a_claim_waits(&line).await;
+        let running = line.world.count(RUNNING).await;
+        line.proxy.let_go();
+        assert!(!waited || running <= i64::from(LIMIT) - 64, "{running} run beside 64 that end");
+        line.world.quiet(MENDED).await;
+        assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+        if waited {
+            break;
+        }
+    }
+    assert!(waited, "no claim has waited for ends");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
+    let line = Line::new().await;
+    let (queue, worker) = at_work(&line).await;
+    line.proxy.arm(line.loses(Loses::Statement, "succeed").of("workpool ends"));
+    line.struck().await;
+    line.world.quiet(MENDED).await;
+    assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
+    assert!(audit::peak(&line.world).await <= i64::from(LIMIT), "beyond the limit");
+    worker.shutdown().await;
+    audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
+    for loses in [Loses::Answer, Loses::Statement] {
+        for what in ["claim_pool", "COMMIT"] {
+            let line = Line::new().await;
+            let (queue, worker) = at_work(&line).await;
+            let sql = if what == "COMMIT" { what.to_owned() } else { line.sql(what) };
+            line.proxy.arm(Fault::new(loses, sql).of("workpool"));
+            line.struck().await;
+            line.world.quiet(MENDED).await;
+            let found = audit::check(&line.world, &queue).await;
+            let came_to = (found.succeeded, found.repeated);
+            assert_eq!(came_to, (queue.len(), 0), "{what}, {loses:?}");
+            worker.shutdown().await;
+            audit::nobody_is_left(&line.world).await;
+        }
+    }
+}
