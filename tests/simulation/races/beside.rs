@@ -17,19 +17,21 @@ const LIMIT: u32 = 100;
 const ENDED: &str = "SELECT count(*) FROM workpool.finished";
 const RUNNING: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
 
-/// A worker in the middle of many short items.
-async fn at_work(line: &Line) -> (Vec<Enqueued>, Worker) {
-    let pool = line.world.workpool().pool(POOL);
+/// A worker before many short items, which it may not begin yet.
+async fn queue(line: &Line) -> (Vec<Enqueued>, Worker) {
     line.world.limit(LIMIT).await;
-    pool.pause().await.unwrap();
+    line.world.workpool().pool(POOL).pause().await.unwrap();
     let mut queue = Vec::new();
     for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(2500) {
         queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(0)).await);
     }
-    let worker = line.worker().await;
-    pool.resume().await.unwrap();
+    (queue, line.worker().await)
+}
+
+/// Lets it begin, and come to turns of many ends.
+async fn resume(line: &Line) {
+    line.world.workpool().pool(POOL).resume().await.unwrap();
     eventually("some have ended", async || line.world.count(ENDED).await > 300).await;
-    (queue, worker)
 }
 
 /// Whether a claim has been made and is not committed, a little later.
@@ -47,7 +49,8 @@ async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
     // It may strike what the completer writes, which no claim waits for.
     for _ in 0..5 {
         let line = Line::new().await;
-        let (queue, worker) = at_work(&line).await;
+        let (queue, worker) = queue(&line).await;
+        resume(&line).await;
         line.proxy.arm(line.loses(Loses::Time, "succeed").of("workpool ends"));
         waited = a_claim_waits(&line).await;
         let running = line.world.count(RUNNING).await;
@@ -67,7 +70,8 @@ async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
     let line = Line::new().await;
-    let (queue, worker) = at_work(&line).await;
+    let (queue, worker) = queue(&line).await;
+    resume(&line).await;
     line.proxy.arm(line.loses(Loses::Statement, "succeed").of("workpool ends"));
     line.struck().await;
     line.world.quiet(MENDED).await;
@@ -82,7 +86,8 @@ async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
     for loses in [Loses::Answer, Loses::Statement] {
         for what in ["claim_pool", "COMMIT"] {
             let line = Line::new().await;
-            let (queue, worker) = at_work(&line).await;
+            let (queue, worker) = queue(&line).await;
+            resume(&line).await;
             let sql = if what == "COMMIT" { what.to_owned() } else { line.sql(what) };
             line.proxy.arm(Fault::new(loses, sql).of("workpool"));
             line.struck().await;

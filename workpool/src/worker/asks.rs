@@ -16,7 +16,7 @@ const HALVES: i64 = 16;
 /// Up to so many slots an end that leaves one is written with the claim that fills it: in one commit,
 /// or at the same time. Such a claim takes all slots, since nothing runs beside it anyway. With more
 /// of them it is worth more that half of them run meanwhile.
-pub(super) const TURNS: i64 = 256;
+pub(super) const TURNS: i64 = 128;
 /// For so many further ones such a claim looks ahead.
 const AHEAD: i64 = 32;
 

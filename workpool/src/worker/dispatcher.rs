@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::beside::Distance;
 use super::bounds::Survey;
 use super::ends::End;
 use super::held::held;
@@ -63,6 +64,7 @@ pub(crate) struct Dispatcher {
     pub(super) peek_at: Instant,
     /// A survey is under way.
     pub(super) surveys: bool,
+    pub(super) distance: Distance,
     /// When to ask in which pools somebody's transaction holds what we need.
     pub(super) probe_at: Option<Instant>,
     backoff: Backoff,
@@ -93,6 +95,7 @@ impl Dispatcher {
             poll_at: Instant::now(),
             peek_at: Instant::now(),
             surveys: false,
+            distance: Distance::default(),
             probe_at: None,
         }
     }

@@ -106,7 +106,9 @@ impl Dispatcher {
         self.give_ends_back();
         let free: Vec<_> = self.pools.values().filter(|pool| pool.claimable(now) > 0).collect();
         let (way, asks) = match free[..] {
-            [pool] if ends.len() >= MANY => (Way::Beside, vec![pool.ask(now)]),
+            [pool] if ends.len() >= MANY && self.distance.is_near(now) => {
+                (Way::Beside, vec![pool.ask(now)])
+            }
             [pool] if pool.goes_on(now) => (Way::Marked, vec![pool.ask(now)]),
             [pool] => (Way::Together, vec![pool.ask_ahead(now)]),
             _ => (Way::Together, free.iter().map(|pool| pool.ask(now)).collect()),
@@ -114,7 +116,7 @@ impl Dispatcher {
         let shared = Arc::clone(&self.shared);
         let mut turn = Turn { shared, ends, asks, begun: now, way };
         let (answer, claim) = match way {
-            Way::Beside => turn.send_beside().await,
+            Way::Beside => turn.send_beside(&mut self.distance).await,
             Way::Together | Way::Marked => (turn.send().await, Ok(())),
         };
         if claim.is_err() {
