@@ -74,12 +74,15 @@ async fn sweep(
     if silent.is_empty() && now < *missing_at {
         return Ok(next);
     }
-    // Somebody has to delete such a row by hand, and to find out takes a look at all slots: where there is
-    // nothing to do, seldom.
-    let usual = shared.settings.lease / 3;
-    *missing_at = now + shared.patience(usual).saturating_sub(usual);
+    let buried = shared.control(async |conn| store.bury(conn, &silent).await).await?;
+    if buried.is_empty() {
+        // Somebody has to delete such a row by hand, and to find out takes a look at all slots: where there
+        // is nothing to do, seldom.
+        let usual = shared.settings.lease / 3;
+        *missing_at = now + shared.patience(usual).saturating_sub(usual);
+    }
     let mut first_error = None;
-    for dead in shared.control(async |conn| store.bury(conn, &silent).await).await? {
+    for dead in buried {
         // What is wrong with one dead worker does not keep others from being recovered.
         if let Err(error) = recover_all(shared, dead).await {
             first_error.get_or_insert(error);
