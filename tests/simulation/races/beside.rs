@@ -10,20 +10,28 @@ use super::POOL;
 use crate::audit::{self, Enqueued, Kind};
 use crate::functions::How;
 use crate::line::{Line, MENDED};
-use crate::load::enqueue_plain;
+use crate::load::{enqueue_one, enqueue_plain};
 use crate::world::eventually;
 
 const LIMIT: u32 = 100;
 const ENDED: &str = "SELECT count(*) FROM workpool.finished";
 const RUNNING: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
 
-/// A worker before many short items, which it may not begin yet.
-async fn queue(line: &Line) -> (Vec<Enqueued>, Worker) {
+/// The statements that write ends beside a claim: with the second, every other item calls back.
+const ENDS: [&str; 2] = ["succeed", "succeed_and_call"];
+
+/// A worker before many short items, which it may not begin yet. They are such as this statement ends.
+async fn queue(line: &Line, ends: &str) -> (Vec<Enqueued>, Worker) {
     line.world.limit(LIMIT).await;
     line.world.workpool().pool(POOL).pause().await.unwrap();
     let mut queue = Vec::new();
+    let (workpool, calls) = (line.world.workpool(), ends == ENDS[1]);
     for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(2500) {
-        queue.push(enqueue_plain(line.world.workpool(), kind, How::Takes(0)).await);
+        queue.push(if calls && kind == Kind::Again {
+            enqueue_one(workpool, kind, How::Takes(0)).await
+        } else {
+            enqueue_plain(workpool, kind, How::Takes(0)).await
+        });
     }
     (queue, line.worker().await)
 }
@@ -45,48 +53,58 @@ async fn a_claim_waits(line: &Line) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
-    let mut waited = false;
-    // It may strike what the completer writes, which no claim waits for.
-    for _ in 0..5 {
-        let line = Line::new().await;
-        let (queue, worker) = queue(&line).await;
-        resume(&line).await;
-        line.proxy.arm(line.loses(Loses::Time, "succeed").of("workpool ends"));
-        waited = a_claim_waits(&line).await;
-        let running = line.world.count(RUNNING).await;
-        line.proxy.let_go();
-        assert!(!waited || running <= i64::from(LIMIT) - 64, "{running} run beside 64 that end");
-        line.world.quiet(MENDED).await;
-        assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
-        worker.shutdown().await;
-        audit::nobody_is_left(&line.world).await;
-        if waited {
-            break;
+    for ends in ENDS {
+        let mut waited = false;
+        // It may strike what the completer writes, which no claim waits for.
+        for _ in 0..5 {
+            let line = Line::new().await;
+            let (queue, worker) = queue(&line, ends).await;
+            resume(&line).await;
+            line.proxy.arm(line.loses(Loses::Time, ends).of("workpool ends"));
+            waited = a_claim_waits(&line).await;
+            let running = line.world.count(RUNNING).await;
+            line.proxy.let_go();
+            assert!(
+                !waited || running <= i64::from(LIMIT) - 64,
+                "{running} run beside 64 that end"
+            );
+            line.world.quiet(MENDED).await;
+            assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
+            worker.shutdown().await;
+            audit::nobody_is_left(&line.world).await;
+            if waited {
+                break;
+            }
         }
+        assert!(waited, "no claim has waited for {ends}");
     }
-    assert!(waited, "no claim has waited for ends");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
-    let line = Line::new().await;
-    let (queue, worker) = queue(&line).await;
-    resume(&line).await;
-    line.proxy.arm(line.loses(Loses::Statement, "succeed").of("workpool ends"));
-    line.struck().await;
-    line.world.quiet(MENDED).await;
-    assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
-    assert!(audit::peak(&line.world).await <= i64::from(LIMIT), "beyond the limit");
-    worker.shutdown().await;
-    audit::nobody_is_left(&line.world).await;
+    for (loses, ends) in
+        ENDS.map(|ends| (Loses::Statement, ends)).into_iter().chain([(Loses::Answer, ENDS[1])])
+    {
+        let line = Line::new().await;
+        let (queue, worker) = queue(&line, ends).await;
+        resume(&line).await;
+        line.proxy.arm(line.loses(loses, ends).of("workpool ends"));
+        line.struck().await;
+        line.world.quiet(MENDED).await;
+        let found = audit::check(&line.world, &queue).await;
+        assert_eq!(found.succeeded, queue.len(), "{ends}, {loses:?}");
+        assert!(audit::peak(&line.world).await <= i64::from(LIMIT), "beyond the limit");
+        worker.shutdown().await;
+        audit::nobody_is_left(&line.world).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
-    for loses in [Loses::Answer, Loses::Statement] {
+    for (loses, ends) in [Loses::Answer, Loses::Statement].into_iter().zip(ENDS) {
         for what in ["claim_pool", "COMMIT"] {
             let line = Line::new().await;
-            let (queue, worker) = queue(&line).await;
+            let (queue, worker) = queue(&line, ends).await;
             resume(&line).await;
             let sql = if what == "COMMIT" { what.to_owned() } else { line.sql(what) };
             line.proxy.arm(Fault::new(loses, sql).of("workpool"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dispatcher::Event;
-use super::ends::{End, Verdict};
+use super::ends::{End, Verdict, Writer};
 use super::shared::Shared;
 use crate::hub::Hint;
 use crate::telemetry::{self, AttemptFields};
@@ -41,15 +41,15 @@ pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
 }
 
 /// Gives slots back to the dispatcher, and tells whoever watches the pool. `again`: after this time
-/// the first of the items that are tried again is due. `apart`: no claim can write such ends.
+/// the first of the items that are tried again is due. `writer`: who can write such ends.
 pub(crate) async fn freed(
     shared: &Shared,
     pool: &Arc<str>,
     (items, again): (i64, Option<Duration>),
-    apart: bool,
+    writer: Writer,
 ) {
     // The dispatcher may have ended already: it needs no slots then.
-    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items, again, apart });
+    let _ = shared.events.send(Event::Freed { pool: Arc::clone(pool), items, again, writer });
     changed(shared, pool).await;
 }
 

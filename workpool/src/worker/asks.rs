@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::beside::MANY;
 use super::bounds::Walk;
+use super::ends::Writer;
 use super::pools::{BUSY_POLL, PoolState};
 use crate::store::Ask;
 
@@ -49,6 +51,12 @@ impl PoolState {
     /// Whether a turn may claim what was marked then.
     pub(crate) fn goes_on(&self, now: Instant) -> bool {
         self.ahead.allows(self.claimable(now))
+    }
+
+    /// What its claims can write; `near`: beside them as well.
+    pub(crate) fn writer(&self, near: bool) -> Writer {
+        let large = near && (i64::from(MANY)..=TURNS).contains(&self.granted);
+        if large { Writer::LargeClaim } else { Writer::Claim }
     }
 
     /// Whether more of it may end together with what has.

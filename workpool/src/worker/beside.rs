@@ -8,12 +8,13 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::callbacks;
 use super::ends::{self, Sent, Step};
 use super::turn::Turn;
 use crate::store::{Claimed, SqlResult, Turned};
 
 /// From so many ends on that is faster than one statement for both.
-pub(super) const MANY: usize = 64;
+pub(super) const MANY: u8 = 64;
 
 /// Of so many samples the shortest count: the machine may be busy.
 const SAMPLES: u32 = 16;
@@ -55,19 +56,24 @@ impl Turn {
     ) -> (SqlResult<Turned>, SqlResult<()>) {
         let (tell, told) = oneshot::channel();
         let end = async {
-            let step = (self.fence(), Step::Succeed);
-            let sent = ends::send(&self.shared, step, &self.ends, false).await;
+            // Those that call back nobody are what that statement ends too.
+            let calls = self.ends.iter().any(|end| end.step() == Step::Call);
+            let step = if calls { Step::Call } else { Step::Succeed };
+            let sent = ends::send(&self.shared, (self.fence(), step), &self.ends, false).await;
             // Where the claim has failed, nobody waits for that.
             let _ = tell.send(sent.is_ok());
-            sent
+            let Sent { matched, callbacks } = sent?;
+            for callback in callbacks {
+                callbacks::hand_over(&self.shared, callback);
+            }
+            Ok(matched.into_iter().collect())
         };
-        let (sent, claimed) = tokio::join!(end, self.claim_behind(told, distance));
+        let (ended, claimed) = tokio::join!(end, self.claim_behind(told, distance));
         let (claimed, claim) = match claimed {
             Ok(claimed) => (claimed, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
-        let ended = |sent: Sent| sent.matched.into_iter().collect();
-        (sent.map(|sent| Turned { claimed, ended: ended(sent), marked: false }), claim)
+        (ended.map(|ended| Turned { claimed, ended, marked: false }), claim)
     }
 
     /// Claims, and commits when it is told to.

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -94,7 +93,6 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
             let alone = ends.len() == 1;
             if !is_locked(&error) && !is_refusal(&error) {
                 // Whether it took effect is not known; the fence makes it safe to send again.
-                shared.callbacks_uncertain.store(true, Ordering::Release);
                 resent = true;
                 sleep(backoff.failed(&error)).await;
             } else if !alone {
@@ -172,7 +170,7 @@ async fn book(
         *again = (*again).into_iter().chain(end.verdict.again()).min();
     }
     for (pool, freed) in freed {
-        after::freed(shared, &pool, freed, step != Step::Succeed).await;
+        after::freed(shared, &pool, freed, step.writer()).await;
     }
     canceled
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::beside::Distance;
 use super::bounds::Survey;
-use super::ends::End;
+use super::ends::{End, Writer};
 use super::held::held;
 use super::pools::PoolState;
 use super::shared::Shared;
@@ -34,8 +34,8 @@ pub(crate) enum Event {
         items: i64,
         /// When the first of them that is tried again is due.
         again: Option<Duration>,
-        /// Whether no claim can write such ends.
-        apart: bool,
+        /// Who can write such ends.
+        writer: Writer,
     },
     /// An end in a pool that waits for a slot, to be written with the next claim.
     Ended(End),
@@ -111,7 +111,7 @@ impl Dispatcher {
                     self.wait().await;
                 }
                 Err(error) => {
-                    self.give_ends_back();
+                    self.give_ends_back(|_| true);
                     // Whatever it was: nothing is started before the database has said what is
                     // ours.
                     self.uncertain = true;
@@ -133,7 +133,7 @@ impl Dispatcher {
     fn hand_over(&mut self) {
         self.events.close();
         self.drain();
-        self.give_ends_back();
+        self.give_ends_back(|_| true);
     }
 
     fn is_over(&self) -> bool {
@@ -156,9 +156,11 @@ impl Dispatcher {
 
     fn take_in(&mut self, event: Event) {
         match event {
-            Event::Freed { pool, items, again, apart } => {
+            Event::Freed { pool, items, again, writer } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
-                    pool.freed(items, again.map(|again| Instant::now() + again), apart);
+                    let now = Instant::now();
+                    let apart = writer > pool.writer(self.distance.is_near(now));
+                    pool.freed(items, again.map(|again| now + again), apart);
                 }
             }
             Event::Ended(end) => {
@@ -205,7 +207,7 @@ impl Dispatcher {
     async fn step(&mut self) -> SqlResult<bool> {
         self.let_others_end().await;
         if !self.shared.lease.is_valid() {
-            self.give_ends_back();
+            self.give_ends_back(|_| true);
             return Ok(false);
         }
         self.probe().await?;
@@ -292,13 +294,14 @@ impl Dispatcher {
     }
 
     /// Tells this process for which pools it need not notify others, and attempts that end which wait
-    /// for a slot.
+    /// for a slot, and for what.
     fn publish(&mut self) {
         let all_functions = self.shared.settings.runs_all();
         let lease = self.shared.lease.is_valid();
         self.shared.set_idle(self.pools.values().all(PoolState::is_idle));
+        let near = self.distance.is_near(Instant::now());
         for pool in self.pools.values_mut() {
-            let waits = pool.waits_for_slots();
+            let waits = pool.waits_for_slots().then(|| pool.writer(near));
             if pool.waits != waits {
                 pool.waits = waits;
                 self.shared.set_waiting(&pool.name, waits);

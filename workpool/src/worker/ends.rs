@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgConnection;
@@ -14,7 +15,7 @@ use super::shared::Shared;
 use crate::failpoint;
 use crate::failure::Failure;
 use crate::meter::FunctionMeter;
-use crate::store::{Ended, RawCallback, Retried, SqlResult};
+use crate::store::{Ended, RawCallback, Retried, SqlResult, is_locked, is_refusal};
 use crate::work::OutcomeKind;
 
 /// The end of one attempt.
@@ -70,6 +71,27 @@ pub(crate) enum Step {
     /// Success, and somebody to call back.
     Call,
     Finish,
+}
+
+/// Who can write an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Writer {
+    /// A claim into the slot that it leaves, as the completer can.
+    Claim,
+    /// The same, if it has as many to write as are worth a statement of their own beside it.
+    LargeClaim,
+    /// Nobody else.
+    Completer,
+}
+
+impl Step {
+    pub(crate) const fn writer(self) -> Writer {
+        match self {
+            Self::Succeed => Writer::Claim,
+            Self::Call => Writer::LargeClaim,
+            Self::Retry | Self::Release | Self::Finish => Writer::Completer,
+        }
+    }
 }
 
 /// What a statement came to.
@@ -156,7 +178,8 @@ impl Verdict {
 /// Leaves the end of an attempt to whoever writes it: to the dispatcher, for its next claim, where a
 /// slot is waited for and a claim can write it; else to the completer.
 pub(crate) fn leave(shared: &Shared, mut end: End) {
-    if end.step() == Step::Succeed && shared.waiting().contains(&end.pool) {
+    let writer = end.step().writer();
+    if shared.waiting().get(&end.pool).is_some_and(|claim| writer <= *claim) {
         match shared.events.send(Event::Ended(end)) {
             // It has stopped.
             Err(SendError(Event::Ended(back))) => end = back,
@@ -219,7 +242,12 @@ pub(crate) async fn send(
                 };
                 failpoint::reach(failpoint::FINISH_DONE, conn).await.map(|()| done)
             };
-            let done = ending.run(finish).await?;
+            let done = ending.run(finish).await.inspect_err(|error| {
+                if !is_locked(error) && !is_refusal(error) {
+                    // Callbacks may be ours without our knowing.
+                    shared.callbacks_uncertain.store(true, Ordering::Release);
+                }
+            })?;
             Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
         }
     }

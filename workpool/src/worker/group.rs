@@ -73,7 +73,7 @@ impl Group {
 fn may_lead(shared: &Shared, item: &Item) -> bool {
     item.ends_plainly()
         && item.key() == (1, 1)
-        && shared.waiting().contains(&item.pool)
+        && shared.waiting().contains_key(&item.pool)
         && !shared.caution.is_alone(&item.pool)
 }
 

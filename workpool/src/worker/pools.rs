@@ -10,6 +10,7 @@ use super::ahead::Ahead;
 use super::asks::TURNS;
 use super::bounds::Bounds;
 use super::crowd::Crowd;
+use super::ends::Writer;
 use super::pace::Pace;
 use crate::store::{Due, Grant, PoolSync};
 
@@ -57,8 +58,8 @@ pub(crate) struct PoolState {
     pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
-    /// What attempts that end have been told of `waits_for_slots`.
-    pub(crate) waits: bool,
+    /// What attempts that end have been told: which of them the claim writes that waits for a slot.
+    pub(crate) waits: Option<Writer>,
 }
 
 impl PoolState {
@@ -86,7 +87,7 @@ impl PoolState {
             bounds: Bounds::default(),
             pace: Pace::default(),
             published: false,
-            waits: false,
+            waits: None,
         }
     }
 
@@ -107,7 +108,7 @@ impl PoolState {
         }
     }
 
-    /// Items have ended, `apart` in a way that no claim can write; the first that is tried again is
+    /// Items have ended, `apart` in a way that no claim of it can write; the first that is tried again is
     /// due at `again`.
     pub(crate) fn freed(&mut self, items: i64, again: Option<Instant>, apart: bool) {
         self.running -= items;

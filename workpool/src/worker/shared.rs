@@ -15,7 +15,7 @@ use super::Settings;
 use super::caution::Caution;
 use super::connections::Connections;
 use super::dispatcher::Event;
-use super::ends::End;
+use super::ends::{End, Writer};
 use super::lease::Lease;
 use super::permits::Permits;
 use crate::backoff::{Backoff, Troubles};
@@ -68,7 +68,7 @@ pub(crate) struct Shared {
     counters: Mutex<HashMap<Arc<str>, Counters>>,
     logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
     watched: Mutex<HashSet<Arc<str>>>,
-    waiting: Mutex<HashSet<Arc<str>>>,
+    waiting: Mutex<HashMap<Arc<str>, Writer>>,
 }
 
 /// An item that is ours.
@@ -236,17 +236,17 @@ impl Shared {
         Arc::clone(logs.entry(Arc::clone(pool)).or_insert_with(|| Arc::new(PoolLog::new())))
     }
 
-    /// The pools for which the dispatcher waits for a slot to become free.
-    pub(crate) fn waiting(&self) -> MutexGuard<'_, HashSet<Arc<str>>> {
+    /// The pools for which the dispatcher waits for a slot to become free, and what ends the claim into
+    /// it can write.
+    pub(crate) fn waiting(&self) -> MutexGuard<'_, HashMap<Arc<str>, Writer>> {
         locked(&self.waiting)
     }
 
-    pub(crate) fn set_waiting(&self, pool: &Arc<str>, waits: bool) {
+    pub(crate) fn set_waiting(&self, pool: &Arc<str>, claim: Option<Writer>) {
         let mut waiting = self.waiting();
-        if waits {
-            waiting.insert(Arc::clone(pool));
-        } else {
-            waiting.remove(pool);
+        match claim {
+            Some(claim) => drop(waiting.insert(Arc::clone(pool), claim)),
+            None => drop(waiting.remove(pool)),
         }
     }
 

@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Postgres, Transaction};
 use tokio::time::sleep;
 
-use super::ends::Verdict;
+use super::ends::{Verdict, Writer};
 use super::executor::Item;
 use super::group::{self, Group, Others};
 use super::guard::{self, Ran};
@@ -72,7 +72,7 @@ pub(crate) async fn mutation(
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
-            after::freed(shared, &item.pool, (1, None), true).await;
+            after::freed(shared, &item.pool, (1, None), Writer::Completer).await;
             None
         }
         Tried::Failed(failure) | Tried::Again(failure) => Some(Verdict::Failed(failure)),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::after;
 use super::beside::MANY;
 use super::dispatcher::Dispatcher;
-use super::ends::End;
+use super::ends::{End, Writer};
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
@@ -95,20 +95,21 @@ impl Dispatcher {
     pub(super) async fn turn(&mut self) -> SqlResult<bool> {
         let Some(fence) = self.owed.first().map(|end| end.fence) else { return Ok(false) };
         let now = Instant::now();
+        // Statements are of one fence number.
+        self.give_ends_back(|end| end.fence != fence);
+        let beside = self.is_large(now);
+        if !beside {
+            self.give_ends_back(|end| end.step().writer() > Writer::Claim);
+        }
         if !self.pools.values().any(|pool| pool.ended > 0 && pool.claimable(now) > 0) {
             // Somebody paused it, or needs its slots: nothing is claimed into them now.
-            self.give_ends_back();
+            self.give_ends_back(|_| true);
             return Ok(false);
         }
-        let (ends, others) = self.owed.drain(..).partition(|end: &End| end.fence == fence);
-        self.owed = others;
-        // Statements are of one fence number.
-        self.give_ends_back();
+        let ends = std::mem::take(&mut self.owed);
         let free: Vec<_> = self.pools.values().filter(|pool| pool.claimable(now) > 0).collect();
         let (way, asks) = match free[..] {
-            [pool] if ends.len() >= MANY && self.distance.is_near(now) => {
-                (Way::Beside, vec![pool.ask(now)])
-            }
+            [pool] if beside => (Way::Beside, vec![pool.ask(now)]),
             [pool] if pool.goes_on(now) => (Way::Marked, vec![pool.ask(now)]),
             [pool] => (Way::Together, vec![pool.ask_ahead(now)]),
             _ => (Way::Together, free.iter().map(|pool| pool.ask(now)).collect()),
@@ -125,6 +126,13 @@ impl Dispatcher {
         }
         self.over(turn, answer)?;
         claim.map(|()| true)
+    }
+
+    /// Whether it is worth a claim beside the statement for its ends: a claim of one pool.
+    fn is_large(&self, now: Instant) -> bool {
+        let mut free = self.pools.values().filter(|pool| pool.claimable(now) > 0);
+        let one = free.next().is_some() && free.next().is_none();
+        one && self.owed.len() >= usize::from(MANY) && self.distance.is_near(now)
     }
 
     /// Takes in what came of it.
@@ -186,8 +194,8 @@ impl Dispatcher {
     }
 
     /// Leaves to the completer what was left to this.
-    pub(super) fn give_ends_back(&mut self) {
-        for end in self.owed.drain(..) {
+    pub(super) fn give_ends_back(&mut self, which: impl FnMut(&mut End) -> bool) {
+        for end in self.owed.extract_if(.., which) {
             if let Some(pool) = self.pools.get_mut(&end.pool) {
                 pool.ended -= 1;
             }
