@@ -1,12 +1,13 @@
 //! Writes enqueues that have no transaction of the caller's: those of one pool that come while
 //! others are being written go together, in one statement and one commit.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use tokio::sync::{Notify, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -30,7 +31,8 @@ pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer
     let (answer, answered) = oneshot::channel();
     if let Some(arrived) = workpool.lanes().push(Waiting { item, answer }) {
         let workpool = workpool.clone();
-        tokio::spawn(Writer { workpool, pool, arrived, quiet: 0, wakes: false }.run());
+        let patience = Box::pin(sleep(LINGER));
+        tokio::spawn(Writer { workpool, pool, arrived, quiet: 0, wakes: false, patience }.run());
     }
     answered.await.unwrap_or_else(|_| {
         // The runtime that the writer ran on has ended.
@@ -49,6 +51,9 @@ struct Writer {
     quiet: u32,
     /// It had to wake some: those that follow at once need not all do so too.
     wakes: bool,
+    /// One timer for all waits: to put one off costs nothing, a new one that is due first wakes the
+    /// thread that is to sleep.
+    patience: Pin<Box<Sleep>>,
 }
 
 impl Drop for Writer {
@@ -80,11 +85,15 @@ impl Writer {
     }
 
     /// Waits a little, unless the connection may be missed elsewhere.
-    async fn more_comes(&self) -> bool {
+    async fn more_comes(&mut self) -> bool {
         let lanes = self.workpool.lanes();
         let spare = self.workpool.db().options().get_max_connections() >= SPARE;
         let Some(_linger) = spare.then(|| lanes.linger()).flatten() else { return false };
-        timeout(LINGER, self.arrived.notified()).await.is_ok()
+        self.patience.as_mut().reset(Instant::now() + LINGER);
+        tokio::select! {
+            () = self.arrived.notified() => true,
+            () = &mut self.patience => false,
+        }
     }
 
     async fn write(&mut self, held: &mut Option<Held>, batch: Vec<Waiting>) {
