@@ -104,11 +104,14 @@ async fn a_frozen_process_that_reads_no_notifications_holds_back_vacuum_for_a_mi
     const STUCK: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'workpool listener' AND wait_event = 'ClientWrite'
         AND backend_xmin IS NOT NULL";
+    const LISTENS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND application_name = 'workpool listener' AND query LIKE 'LISTEN%' AND state = 'idle'";
     // More than the sockets on the way can hold.
     const FLOOD: &str = "SELECT pg_notify('workpool_workpool', repeat('x', 7000) || n)
         FROM generate_series(1, 4000) n";
     let world = Line::new().await.world;
     let frozen = world.process().await;
+    eventually("it listens", async || world.count(LISTENS).await == 1).await;
     frozen.freeze().await;
     sqlx::query(FLOOD).execute(world.workpool().db()).await.unwrap();
     eventually("the server waits for it, with a snapshot", async || world.count(STUCK).await == 1)

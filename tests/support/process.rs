@@ -1,5 +1,6 @@
 //! A worker process, and the signals that a test sends to it. Nobody else's process can be named.
 
+use std::fs::{DirEntry, read_dir, read_to_string};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -56,9 +57,10 @@ impl Process {
         self.child.kill().await.unwrap();
     }
 
-    /// Stops it where it is.
+    /// Stops it where it is, and waits until it does nothing any more.
     pub async fn freeze(&self) {
         self.signal("STOP").await;
+        self.frozen().await;
     }
 
     /// Lets it go on.
@@ -77,12 +79,16 @@ impl Process {
         command.kill_on_drop(true).spawn().unwrap()
     }
 
-    /// Waits until it is frozen, by itself.
+    /// Waits until it is frozen, with all its threads.
     pub async fn frozen(&self) {
-        let stat = format!("/proc/{}/stat", self.pid());
-        let state = || std::fs::read_to_string(&stat).unwrap_or_default();
+        let threads = format!("/proc/{}/task", self.pid());
+        let is_stopped = |thread: std::io::Result<DirEntry>| {
+            let stat = thread.and_then(|thread| read_to_string(thread.path().join("stat")));
+            let stat = stat.unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        };
         let stopped = async {
-            while !state().rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')) {
+            while !read_dir(&threads).is_ok_and(|mut threads| threads.all(is_stopped)) {
                 sleep(Duration::from_millis(5)).await;
             }
         };
