@@ -33,7 +33,8 @@ const OF_WORKERS: [&str; 21] = [
     "abandoned",
 ];
 /// What applications run, under their own.
-const OF_APPLICATIONS: [&str; 5] = ["enqueue", "enqueue_alike", "status", "cancel", "result"];
+const OF_APPLICATIONS: [&str; 6] =
+    ["enqueue", "enqueue_alike", "enqueue_claimed", "status", "cancel", "result"];
 const LIKE_A_WORKER: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off";
 const ROWS: &str = "
     INSERT INTO workpool.work (id, pool, function, kind, run_at, args)

@@ -40,6 +40,12 @@ BEGIN
     ELSIF TG_OP = 'INSERT' THEN
         what := 'enqueue';
         legal := NEW.worker IS NULL AND NEW.fence = 0 AND NEW.attempt = 0;
+        IF NEW.worker IS NOT NULL THEN
+            -- Into slots that a worker lent: both steps in one.
+            INSERT INTO audit_moves (work, what, fence, attempt, legal, due) VALUES (NEW.id, what, 0, 0, true, NEW.run_at);
+            what := 'start';
+            legal := NEW.fence = 1 AND NEW.attempt = 1 AND NEW.run_at <= clock_timestamp();
+        END IF;
     ELSIF OLD.worker IS NULL AND NEW.worker IS NOT NULL THEN
         what := 'start';
         legal := NEW.fence = OLD.fence + 1 AND NEW.attempt = OLD.attempt + 1 AND NEW.run_at <= clock_timestamp();
@@ -125,6 +131,9 @@ END $$;
 CREATE CONSTRAINT TRIGGER audit_start AFTER UPDATE OF worker ON workpool.work
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     WHEN (NEW.worker IS NOT NULL AND OLD.worker IS DISTINCT FROM NEW.worker)
+    EXECUTE FUNCTION audit_start();
+CREATE CONSTRAINT TRIGGER audit_start_at_once AFTER INSERT ON workpool.work
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.worker IS NOT NULL)
     EXECUTE FUNCTION audit_start();
 
 -- A change of the limit takes its turn too.

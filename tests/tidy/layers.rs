@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 14] = [
         "view",
         "store",
     ],
-    &["hub", "lane", "listener"],
+    &["desk", "hub", "lane", "listener"],
     &["handle"],
     &["submit", "writer"],
     &["enqueue", "monitor"],

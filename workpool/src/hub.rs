@@ -3,15 +3,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use sqlx::postgres::PgConnectOptions;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::desk::{Desk, Loan};
 use crate::listener;
-use crate::store::Store;
+use crate::store::{NewWork, Store};
 
 /// Something may have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub(crate) struct Hub {
     hints: [broadcast::Sender<Hint>; 3],
     /// Pools in which a worker of this process could start something at once.
     ready: Mutex<HashMap<Arc<str>, HashSet<Uuid>>>,
+    /// What the workers of this process lend to whoever enqueues.
+    desks: Mutex<Vec<Arc<Desk>>>,
     listener: OnceLock<JoinHandle<()>>,
     /// Whether notifications arrive, as far as is known.
     hears: AtomicBool,
@@ -81,7 +84,8 @@ impl Default for Hub {
     fn default() -> Self {
         let hints = std::array::from_fn(|_| broadcast::Sender::new(1024));
         let hears = AtomicBool::new(false);
-        Self { hints, ready: Mutex::default(), listener: OnceLock::new(), hears }
+        let (ready, desks) = (Mutex::default(), Mutex::default());
+        Self { hints, ready, desks, listener: OnceLock::new(), hears }
     }
 }
 
@@ -122,6 +126,23 @@ impl Hub {
                 pools.remove(pool);
             }
         }
+    }
+
+    fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
+        self.desks.lock().expect("no code panics with this lock")
+    }
+
+    pub(crate) fn add_desk(&self, desk: &Arc<Desk>) {
+        self.desks().push(Arc::clone(desk));
+    }
+
+    pub(crate) fn remove_desk(&self, desk: &Arc<Desk>) {
+        self.desks().retain(|other| !Arc::ptr_eq(other, desk));
+    }
+
+    /// Takes slots of a worker for all of these items, if one lends so many.
+    pub(crate) fn borrow(&self, items: &[NewWork]) -> Option<Loan> {
+        self.desks().iter().find_map(|desk| desk.take(items))
     }
 
     /// Starts to listen to the database, once.

@@ -74,6 +74,7 @@ mod connect;
 mod context;
 #[cfg(feature = "dashboard")]
 pub mod dashboard;
+mod desk;
 mod enqueue;
 mod error;
 pub mod events;

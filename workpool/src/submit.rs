@@ -94,13 +94,18 @@ pub(crate) async fn write(
         notified |= store.enqueue(conn, &first.pool, chunk, notify).await?;
         rest = after;
     }
+    note(items);
+    Ok(notified)
+}
+
+/// Counts and logs what is written.
+pub(crate) fn note(items: &[NewWork]) {
     meter::enqueued(items);
     for item in items {
         let delay = Duration::from_micros(item.delay_us.unsigned_abs());
         let when = item.run_at.map_or_else(|| SystemTime::now() + delay, Timestamp::to_system);
         telemetry::enqueued(item.id, &item.pool, item.function, when);
     }
-    Ok(notified)
 }
 
 impl EnqueueContext for Within<'_> {

@@ -9,14 +9,15 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::desk::Loan;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::lane::{Answer, Waiting};
 use crate::meter;
-use crate::store::{Held, NewWork, is_transient};
-use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, write};
+use crate::store::{Claimed, Held, NewWork, is_transient};
+use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, note, write};
 
 /// How long a connection is kept for what may come next: to get one anew costs round trips.
 const LINGER: Duration = Duration::from_millis(100);
@@ -122,6 +123,11 @@ impl Writer {
 
     async fn statement(&mut self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
         let (store, hub) = (self.workpool.store(), self.workpool.hub());
+        // Through a pooler its answer is not that of its commit.
+        let alone = !store.is_pooled() && NewWork::are_alike_and_due(items);
+        if let Some(loan) = alone.then(|| hub.borrow(items)).flatten() {
+            return self.write_claimed(held, items, loan).await;
+        }
         let ready = hub.is_ready(&self.pool);
         let loud = !ready && (!self.wakes || self.quiet == QUIET);
         let written = async |conn: &mut PgConnection| -> Result<bool> {
@@ -139,6 +145,40 @@ impl Writer {
             (self.quiet, self.wakes) = (0, notified);
         } else {
             self.quiet += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes items as claimed into slots of a worker of this process.
+    async fn write_claimed(
+        &mut self,
+        held: &mut Option<Held>,
+        items: &[NewWork],
+        loan: Loan,
+    ) -> Result<()> {
+        let (store, hub) = (self.workpool.store(), self.workpool.hub());
+        let written = async |conn: &mut PgConnection| -> Result<Vec<Claimed>> {
+            failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
+            let claimed = store.enqueue_claimed(conn, items, &loan.claimer()).await?;
+            failpoint::reach(failpoint::ENQUEUE_DONE, conn).await?;
+            Ok(claimed)
+        };
+        let answer = self.workpool.link().run_on(held, written).await.inspect_err(meter::refused);
+        let claimed = match answer {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                if !matches!(&error, Error::Database(error) if is_transient(error)) {
+                    loan.answered(Vec::new());
+                }
+                return Err(error);
+            }
+        };
+        note(items);
+        let wait = claimed.is_empty();
+        loan.answered(claimed);
+        if wait {
+            hub.send(Hint::Work(self.pool.as_str().into()));
+            self.quiet += u32::from(!hub.is_ready(&self.pool));
         }
         Ok(())
     }

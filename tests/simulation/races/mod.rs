@@ -8,6 +8,7 @@ mod dropped;
 mod ends;
 mod fences;
 mod listening;
+mod loans;
 mod locked;
 mod marks;
 mod recoveries;

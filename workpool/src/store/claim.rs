@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::{FromRow, Postgres, Row};
 use uuid::Uuid;
 
-use super::{SqlResult, Store, Timestamp};
+use super::{NewWork, SqlResult, Store, Timestamp};
 use crate::failpoint;
 use crate::retry::RetryPolicy;
 
@@ -83,6 +83,24 @@ impl FromRow<'_, PgRow> for Claimed {
 }
 
 impl Claimed {
+    /// What was written as claimed.
+    pub(super) fn at_once(item: &NewWork, at: Timestamp, retry: Option<RetryPolicy>) -> Self {
+        Self {
+            id: item.id,
+            pool: item.pool.clone(),
+            function: item.function.to_owned(),
+            kind: item.kind,
+            attempt: 1,
+            fence: 1,
+            run_at: at,
+            at,
+            calls: item.callback.is_some(),
+            retry,
+            trace: item.trace.clone(),
+            args: item.args.clone(),
+        }
+    }
+
     /// From the due time to the claim.
     pub(crate) const fn lag_ms(&self) -> i64 {
         self.at.0.saturating_sub(self.run_at.0) / 1000

@@ -1,10 +1,12 @@
 //! Writing new work: all of it or none.
 
-use sqlx::Row;
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
-use super::{SqlResult, Store, Timestamp};
+use super::claim::policy;
+use super::{Claimed, SqlResult, Store, Timestamp};
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
 
@@ -40,6 +42,12 @@ impl NewWork {
                 == (other.delay_us, other.run_at, other.retry, other.ttl)
             && (self.callback, self.outcomes, &self.context, &self.trace)
                 == (other.callback, other.outcomes, &other.context, &other.trace)
+    }
+
+    /// Whether these are one like the other, new, and due now.
+    pub(crate) fn are_alike_and_due(items: &[Self]) -> bool {
+        let due = |item: &Self| !item.given_id && item.delay_us == 0 && item.run_at.is_none();
+        items.first().is_some_and(|first| due(first) && items.iter().all(|i| i.is_like(first)))
     }
 
     /// About its size.
@@ -89,6 +97,15 @@ impl RetryChoice {
             _ => None,
         }
     }
+}
+
+/// A worker that has free slots for what is enqueued.
+#[derive(Debug)]
+pub(crate) struct Claimer<'a> {
+    pub(crate) worker: Uuid,
+    /// Slots that it has to have, for these items and what is in use.
+    pub(crate) slots: i64,
+    pub(crate) functions: &'a [&'static str],
 }
 
 impl Store {
@@ -155,33 +172,38 @@ impl Store {
         items: &[NewWork],
         notify: bool,
     ) -> Result<bool> {
-        let policy = like.retry.policy();
-        let found = self
-            .query_scalar(self.sql().enqueue_alike.clone())
-            .bind(like.pool.as_str())
-            .bind(items.iter().map(|i| i.id).collect::<Vec<_>>())
-            .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
-            .bind(like.function)
-            .bind(like.kind)
-            .bind(like.name.as_deref())
+        let found = arguments_alike(self.query(self.sql().enqueue_alike.clone()), like, items)
             .bind(like.delay_us)
             .bind(like.run_at)
-            .bind(like.retry.mode())
-            .bind(policy.map(|p| p.max_attempts.cast_signed()))
-            .bind(policy.map(|p| millis(p.initial_backoff)))
-            .bind(policy.map(|p| p.base))
-            .bind(policy.map(|p| millis(p.max_backoff)))
-            .bind(like.ttl != Ttl::OfPool)
-            .bind(like.ttl.resolve(None))
-            .bind(like.callback)
-            .bind(like.outcomes)
-            .bind(like.context.as_deref())
-            .bind(like.trace.as_deref())
             .bind(notify)
             .bind(self.channel())
             .fetch_optional(conn)
             .await?;
-        found.ok_or_else(|| Error::UnknownPool(like.pool.clone()))
+        let row = found.ok_or_else(|| Error::UnknownPool(like.pool.clone()))?;
+        Ok(row.try_get("notified")?)
+    }
+
+    /// Writes items that are alike and due now as claimed, all of them or none: what was claimed. In one
+    /// statement, as `enqueue`; those that are not claimed wait.
+    pub(crate) async fn enqueue_claimed(
+        &self,
+        conn: &mut PgConnection,
+        items: &[NewWork],
+        claimer: &Claimer<'_>,
+    ) -> Result<Vec<Claimed>> {
+        let Some(like) = items.first() else { return Ok(Vec::new()) };
+        let found = arguments_alike(self.query(self.sql().enqueue_claimed.clone()), like, items)
+            .bind(claimer.worker)
+            .bind(claimer.slots)
+            .bind(claimer.functions)
+            .fetch_optional(conn)
+            .await?;
+        let row = found.ok_or_else(|| Error::UnknownPool(like.pool.clone()))?;
+        if !row.try_get::<bool, _>("claimed")? {
+            return Ok(Vec::new());
+        }
+        let (run_at, retry) = (row.try_get("run_at")?, policy(&row)?);
+        Ok(items.iter().map(|item| Claimed::at_once(item, run_at, retry)).collect())
     }
 
     /// Which of these ids are stored, ended or not.
@@ -193,6 +215,33 @@ impl Store {
         let rows = self.query(self.sql().known.clone()).bind(ids).fetch_all(conn).await?;
         rows.iter().map(|row| row.try_get("id")).collect()
     }
+}
+
+/// What both statements for items that are alike begin with.
+fn arguments_alike<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    like: &'q NewWork,
+    items: &'q [NewWork],
+) -> Query<'q, Postgres, PgArguments> {
+    let policy = like.retry.policy();
+    query
+        .bind(like.pool.as_str())
+        .bind(items.iter().map(|i| i.id).collect::<Vec<_>>())
+        .bind(items.iter().map(|i| i.args.as_str()).collect::<Vec<_>>())
+        .bind(like.function)
+        .bind(like.kind)
+        .bind(like.name.as_deref())
+        .bind(like.retry.mode())
+        .bind(policy.map(|p| p.max_attempts.cast_signed()))
+        .bind(policy.map(|p| millis(p.initial_backoff)))
+        .bind(policy.map(|p| p.base))
+        .bind(policy.map(|p| millis(p.max_backoff)))
+        .bind(like.ttl != Ttl::OfPool)
+        .bind(like.ttl.resolve(None))
+        .bind(like.callback)
+        .bind(like.outcomes)
+        .bind(like.context.as_deref())
+        .bind(like.trace.as_deref())
 }
 
 /// None at all where nobody traces: a shorter array is filled up with nulls.

@@ -43,7 +43,7 @@ pub(crate) use claim::{Ask, Claimed, Due, Turned};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;
 pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};
-pub(crate) use enqueue::{NewWork, RetryChoice, Ttl};
+pub(crate) use enqueue::{Claimer, NewWork, RetryChoice, Ttl};
 pub(crate) use group::{After, Member};
 pub(crate) use inspect::ResultRow;
 #[cfg(feature = "testing")]

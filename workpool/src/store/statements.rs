@@ -33,7 +33,7 @@ macro_rules! statements {
 statements! {
     abandoned add_audit add_stats advance bury cancel cancelable cancels claim claim_callbacks
     claim_pool    condense_stats contents current deregister doctor_holds doctor_role doctor_server
-    doctor_tables due elect_report ended enqueue enqueue_alike failures finish finish_callbacks
+    doctor_tables due elect_report ended enqueue enqueue_alike enqueue_claimed failures finish finish_callbacks
     forget_ended free_pools give_back give_back_all held held_callback histories history holders inter join
     known leases list_audit list_callbacks list_slots list_succeeded list_unended
     list_unsuccessful list_workers lock_own lock_pools lock_slots lock_worker look lost_pools

@@ -8,6 +8,7 @@ use super::beside::MANY;
 use super::bounds::Walk;
 use super::ends::Writer;
 use super::pools::{BUSY_POLL, PoolState};
+use crate::desk::Lent;
 use crate::store::Ask;
 
 /// The most items of one claim.
@@ -57,6 +58,13 @@ impl PoolState {
     pub(crate) fn writer(&self, near: bool) -> Writer {
         let large = near && (i64::from(MANY)..=TURNS).contains(&self.granted);
         if large { Writer::LargeClaim } else { Writer::Claim }
+    }
+
+    /// The slots that whoever enqueues may fill at once: while nothing waits, as far as is known.
+    pub(crate) fn lends(&self) -> Option<Lent> {
+        let idle = !self.paused && !self.hot && !self.look && self.ended == 0;
+        let lent = Lent { free: self.usable(), in_use: self.running };
+        (idle && lent.free > 0).then_some(lent)
     }
 
     /// Whether more of it may end together with what has.

@@ -12,6 +12,7 @@ use super::bounds::{Survey, Walk};
 use super::dispatcher::{Dispatcher, Event};
 use super::executor;
 use super::pools::PoolState;
+use crate::desk::Return;
 use crate::store::{Ask, Claimed, SqlResult};
 
 /// Between two looks at what is due next.
@@ -74,6 +75,20 @@ impl Dispatcher {
                 self.start(&ask.pool, rows);
             }
         }
+    }
+
+    /// Takes in what an enqueue has claimed into slots that were lent, and starts it.
+    pub(super) fn returned(&mut self, back: Return) {
+        let Return { pool: name, ids, claimed, lost } = back;
+        self.uncertain |= lost;
+        // When this is over, whoever ends the worker hands back what is marked as ours.
+        let starts = !claimed.is_empty() && !self.is_closed();
+        match self.pools.get_mut(&name) {
+            Some(_) if starts => self.start(&name, claimed),
+            Some(pool) => pool.running -= i64::try_from(ids.len()).unwrap_or(i64::MAX),
+            None => self.uncertain |= !claimed.is_empty(),
+        }
+        self.shared.desk.settle(&ids);
     }
 
     /// Starts what was claimed of one pool, in order.

@@ -19,6 +19,7 @@ use super::held::held;
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::backoff::Backoff;
+use crate::desk::Return;
 use crate::hub::{Hint, Topic, next_hint};
 use crate::store::{PoolSync, SlotAsk, SqlResult, is_locked};
 use crate::telemetry;
@@ -39,6 +40,8 @@ pub(crate) enum Event {
     },
     /// An end in a pool that waits for a slot, to be written with the next claim.
     Ended(End),
+    /// Slots that were lent come back.
+    Returned(Return),
     /// The pools as the database has them.
     Synced(Vec<PoolSync>),
     /// Pools were surveyed, with what came of it if there was an answer.
@@ -83,6 +86,7 @@ pub(crate) const RECONCILE_AGAIN: Duration = Duration::from_secs(2);
 
 impl Dispatcher {
     pub(crate) fn new(shared: Arc<Shared>, events: mpsc::UnboundedReceiver<Event>) -> Self {
+        shared.workpool.hub().add_desk(&shared.desk);
         Self {
             hints: shared.workpool.hub().subscribe(Topic::Work),
             backoff: shared.backoff("dispatcher"),
@@ -132,8 +136,15 @@ impl Dispatcher {
     /// What the completer has left to this comes back to it.
     fn hand_over(&mut self) {
         self.events.close();
+        self.shared.workpool.hub().remove_desk(&self.shared.desk);
+        self.take_back();
         self.drain();
         self.give_ends_back(|_| true);
+    }
+
+    /// It has ended, and starts nothing any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.events.is_closed()
     }
 
     fn is_over(&self) -> bool {
@@ -169,6 +180,7 @@ impl Dispatcher {
                 }
                 self.owed.push(end);
             }
+            Event::Returned(back) => self.returned(back),
             Event::Synced(rows) => self.synced(rows),
             Event::Surveyed(pools, survey) => self.surveyed(&pools, survey.as_ref()),
         }
@@ -194,7 +206,9 @@ impl Dispatcher {
 
     fn synced(&mut self, rows: Vec<PoolSync>) {
         let gone = |name: &Arc<str>| !rows.iter().any(|row| *row.pool == **name);
-        self.pools.retain(|name, pool| pool.running > 0 || !gone(name));
+        for (name, _) in self.pools.extract_if(|name, pool| pool.running == 0 && gone(name)) {
+            self.shared.desk.lend(&name, None);
+        }
         for row in rows {
             let name: Arc<str> = row.pool.as_str().into();
             let new = |name: &Arc<str>| PoolState::new(Arc::clone(name));
@@ -311,6 +325,22 @@ impl Dispatcher {
                 pool.published = ready;
                 self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, ready);
             }
+            let lends = if lease { pool.lends() } else { None };
+            if pool.lent != lends {
+                pool.lent = lends;
+                self.shared.desk.lend(&pool.name, lends);
+            }
+        }
+    }
+
+    /// While it is awake nobody else takes slots; what was taken is in use until it comes back.
+    fn take_back(&mut self) {
+        for (name, slots) in self.shared.desk.close() {
+            if let Some(pool) = self.pools.get_mut(&name) {
+                pool.running += slots;
+                // What is left has to be said anew.
+                pool.lent = None;
+            }
         }
     }
 
@@ -336,12 +366,19 @@ impl Dispatcher {
             now + Duration::from_millis(20)
         };
         let shared = Arc::clone(&self.shared);
-        tokio::select! {
-            Some(event) = self.events.recv() => self.take_in(event),
-            hint = next_hint(&mut self.hints) => self.take_hint(&hint),
-            () = sleep_until(at) => {}
-            () = shared.stop.cancelled() => {}
-            () = shared.lease.lost.cancelled() => {}
+        shared.desk.open();
+        let told = tokio::select! {
+            Some(event) = self.events.recv() => Some(Ok(event)),
+            hint = next_hint(&mut self.hints) => Some(Err(hint)),
+            () = sleep_until(at) => None,
+            () = shared.stop.cancelled() => None,
+            () = shared.lease.lost.cancelled() => None,
+        };
+        self.take_back();
+        match told {
+            Some(Ok(event)) => self.take_in(event),
+            Some(Err(hint)) => self.take_hint(&hint),
+            None => {}
         }
     }
 }

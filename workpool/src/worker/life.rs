@@ -102,6 +102,8 @@ impl Life {
             self.dispatcher.abort();
             let _ = (&mut self.dispatcher).await;
         }
+        // What an enqueue has claimed is handed back, once it is known.
+        let _ = timeout(LAST_STEPS, self.shared.desk.settled()).await;
     }
 
     /// The lease is lost: others take over what it held. What still runs has been told, what it

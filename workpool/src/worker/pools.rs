@@ -12,6 +12,7 @@ use super::bounds::Bounds;
 use super::crowd::Crowd;
 use super::ends::Writer;
 use super::pace::Pace;
+use crate::desk::Lent;
 use crate::store::{Due, Grant, PoolSync};
 
 /// How often a busy pool is looked at.
@@ -39,7 +40,7 @@ pub(crate) struct PoolState {
     /// The database has been told that we want more.
     waiting: bool,
     max_parallelism: i64,
-    paused: bool,
+    pub(super) paused: bool,
     /// There is due work, as far as is known.
     pub(super) hot: bool,
     /// Somebody ought to look what is due.
@@ -58,6 +59,8 @@ pub(crate) struct PoolState {
     pub(super) pace: Pace,
     /// What the hub has been told of `is_ready`.
     pub(crate) published: bool,
+    /// What whoever enqueues has been told of `lends`.
+    pub(crate) lent: Option<Lent>,
     /// What attempts that end have been told: which of them the claim writes that waits for a slot.
     pub(crate) waits: Option<Writer>,
 }
@@ -87,6 +90,7 @@ impl PoolState {
             bounds: Bounds::default(),
             pace: Pace::default(),
             published: false,
+            lent: None,
             waits: None,
         }
     }

@@ -20,6 +20,7 @@ use super::lease::Lease;
 use super::permits::Permits;
 use crate::backoff::{Backoff, Troubles};
 use crate::context::{Attempt, State};
+use crate::desk::Desk;
 use crate::handle::Workpool;
 use crate::meter::{self, FunctionMeter, Level, Meter};
 use crate::registry::{Handler, Registry};
@@ -68,6 +69,8 @@ pub(crate) struct Shared {
     counters: Mutex<HashMap<Arc<str>, Counters>>,
     logs: Mutex<HashMap<Arc<str>, Arc<PoolLog>>>,
     watched: Mutex<HashSet<Arc<str>>>,
+    /// What it lends to whoever enqueues.
+    pub(crate) desk: Arc<Desk>,
     waiting: Mutex<HashMap<Arc<str>, Writer>>,
 }
 
@@ -108,12 +111,17 @@ impl Shared {
         let (events, events_in) = mpsc::unbounded_channel();
         let (callbacks, callbacks_in) = mpsc::unbounded_channel();
         let abort = CancellationToken::new();
+        let worker = Uuid::now_v7();
+        let functions = parts.settings.functions(&parts.registry);
+        let returned = events.clone();
+        let back = move |back| returned.send(Event::Returned(back)).is_ok();
         let shared = Self {
-            worker: Uuid::now_v7(),
+            worker,
+            desk: Arc::new(Desk::new(worker, functions.clone(), back)),
             lease: Arc::new(Lease::new()),
             permits: Permits::new(parts.settings.transactions),
             callback_names: parts.registry.names(true),
-            functions: parts.settings.functions(&parts.registry),
+            functions,
             grouped: parts.registry.grouped(),
             caution: Caution::default(),
             workpool: parts.workpool,
@@ -183,8 +191,12 @@ impl Shared {
         }
     }
 
+    /// Items that are ours, and those that may have become so with an enqueue that is not over.
     pub(crate) fn in_hand(&self) -> Vec<Uuid> {
-        locked(&self.in_hand).keys().copied().collect()
+        // What comes back is in hand before it is not out any more.
+        let mut ids = self.desk.out();
+        ids.extend(locked(&self.in_hand).keys());
+        ids
     }
 
     /// Tells a running attempt that it was canceled.

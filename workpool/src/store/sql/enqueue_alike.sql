@@ -1,22 +1,23 @@
--- $1 pool, $2 ids, $3 args, and what all of them share: $4 function, $5 kind, $6 name, $7 delay in µs, $8 time (wins over the delay), $9 retry mode,
--- $10..$13 explicit policy, $14 ttl given?, $15 ttl in ms, $16 callback, $17 outcomes, $18 context, $19 trace; $20 notify?, $21 channel
+-- $1 pool, $2 ids, $3 args, and what all of them share: $4 function, $5 kind, $6 name, $7 retry mode, $8..$11 explicit policy,
+-- $12 ttl given?, $13 ttl in ms, $14 callback, $15 outcomes, $16 context, $17 trace, $18 delay in µs, $19 time (wins over the delay);
+-- $20 notify?, $21 channel
 -- What enqueue.sql does in general, for items that differ in their arguments only and whose ids nobody has seen before: everything else is
 -- made and checked once, and inserts that meet no other row need not be prepared for one.
 WITH pool AS MATERIALIZED (
     SELECT
         name::workpool.pool_name AS name,
         $4::text::workpool.function_name AS function, $5::smallint::workpool.function_kind AS kind, $6::text::workpool.label AS label,
-        GREATEST(COALESCE($8::timestamptz, statement_timestamp() + $7::bigint * interval '1 microsecond'), 'epoch')::workpool.due_time AS run_at,
+        GREATEST(COALESCE($19::timestamptz, statement_timestamp() + $18::bigint * interval '1 microsecond'), 'epoch')::workpool.due_time AS run_at,
         -- Retry modes: 0 off, 1 as given, 2 the pool's policy, 3 the pool's policy if the pool says so.
-        CASE $9::smallint WHEN 1 THEN $10::integer
+        CASE $7::smallint WHEN 1 THEN $8::integer
             WHEN 2 THEN max_attempts
             WHEN 3 THEN CASE WHEN retry_actions_by_default THEN max_attempts END
         END AS max_attempts,
-        CASE $9::smallint WHEN 1 THEN $11::bigint WHEN 0 THEN NULL ELSE initial_backoff_ms END AS initial_backoff_ms,
-        CASE $9::smallint WHEN 1 THEN $12::double precision WHEN 0 THEN NULL ELSE backoff_base END AS backoff_base,
-        CASE $9::smallint WHEN 1 THEN $13::bigint WHEN 0 THEN NULL ELSE max_backoff_ms END AS max_backoff_ms,
-        CASE WHEN $14::boolean THEN $15::bigint ELSE status_ttl_ms END AS status_ttl_ms,
-        $16::text AS callback, $17::smallint AS outcomes, $18::text::json AS context, $19::text::workpool.trace_parent AS trace
+        CASE $7::smallint WHEN 1 THEN $9::bigint WHEN 0 THEN NULL ELSE initial_backoff_ms END AS initial_backoff_ms,
+        CASE $7::smallint WHEN 1 THEN $10::double precision WHEN 0 THEN NULL ELSE backoff_base END AS backoff_base,
+        CASE $7::smallint WHEN 1 THEN $11::bigint WHEN 0 THEN NULL ELSE max_backoff_ms END AS max_backoff_ms,
+        CASE WHEN $12::boolean THEN $13::bigint ELSE status_ttl_ms END AS status_ttl_ms,
+        $14::text AS callback, $15::smallint AS outcomes, $16::text::json AS context, $17::text::workpool.trace_parent AS trace
     FROM workpool.pools WHERE name = $1
 ), added AS (
     INSERT INTO workpool.work (
