@@ -5,7 +5,7 @@ use super::attempts::{moves, take_in_hand};
 use super::model::{Action, Model};
 use super::sabotage::Sabotage;
 use super::state::{
-    At, Attempt, CallAt, Called, Flying, Item, Life, Outcome, Phase, Process, Row, State,
+    At, Attempt, CallAt, Called, Flying, Hand, Item, Life, Outcome, Phase, Process, Row, State,
 };
 use super::steps::{called, spend, surplus};
 
@@ -17,6 +17,7 @@ impl Model {
             A::RollBack(n) => rolls_back(s, n),
             _ if !spend(&mut s.left.answers) => false,
             A::GiveUpClaim(life) => self.gives_up_claim(s, life),
+            A::GiveUpEnqueue(hand) => gives_up_enqueue(s, hand),
             A::GiveUpReconcile(life) => self.gives_up_reconcile(s, life),
             A::GiveUpGiveBack(life) => self.gives_up_slots(s, life),
             A::GiveUpCommit(hand) => {
@@ -58,7 +59,7 @@ impl Model {
 
     fn gives_up_claim(&self, s: &mut State, life: Life) -> bool {
         let worker = *s.worker(life);
-        if !Self::may_claim(&worker) || !s.anybody_waits() {
+        if !self.may_claim(&worker) || !s.anybody_waits() {
             return false;
         }
         s.worker(life).uncertain = true;
@@ -68,14 +69,14 @@ impl Model {
             let (number, fence) = (work.attempt + 1, work.fence + 1);
             take_in_hand(s, life, item, Attempt { number, fence, phase: Phase::Claimed });
         }
-        fly(s, Flying::Claim { life, running: worker.running() })
+        fly(s, Flying::Claim { life, running: self.running(&worker) })
     }
 
     /// Otherwise its transaction holds the slots until it is over, and nothing overtakes it.
     fn gives_up_reconcile(&self, s: &mut State, life: Life) -> bool {
         let worker = s.worker(life);
         let may = worker.is_valid() && worker.taking.is_none();
-        let in_hand = worker.in_hand();
+        let in_hand = worker.in_hand(true);
         worker.uncertain = true;
         may && self.is(Sabotage::ReconcileMayBeLate) && fly(s, Flying::Reconcile { life, in_hand })
     }
@@ -98,6 +99,12 @@ impl Model {
                 let claimed = self.claim(s, life, running, chosen);
                 s.item(chosen).unknown |= claimed;
                 claimed
+            }
+            // One that runs after another one of the same id has ended is left out: nothing tells it.
+            Flying::Enqueue { life, item, slots } => {
+                let first = s.item(item).at == At::Absent;
+                s.item(item).unknown |= first && self.enqueue_claimed(s, life, item, slots);
+                first
             }
             Flying::End { life, item, key, verdict, at_once } => {
                 !s.item(item).locked && {
@@ -145,6 +152,7 @@ impl Model {
                     | Flying::GiveBack { life, .. }
                     | Flying::Reconcile { life, .. },
                 ) => gone(life),
+                Some(Flying::Enqueue { item, .. }) => now.work[usize::from(item)].at != At::Absent,
                 Some(Flying::ClaimCallback { life, item }) => {
                     gone(life) || now.calls[usize::from(item)].effects > 0
                 }
@@ -155,6 +163,22 @@ impl Model {
             }
         }
         s.flying.sort();
+    }
+}
+
+/// Whoever enqueues sends it again, under the same id; the worker looks for what is marked as its own.
+fn gives_up_enqueue(s: &mut State, hand @ (life, item, _): Hand) -> bool {
+    let Some(phase) = s.attempt(hand).map(|attempt| attempt.phase) else { return false };
+    *s.attempt(hand) = None;
+    let worker = s.worker(life);
+    worker.uncertain = worker.process == Process::Up;
+    match phase {
+        Phase::Lent(slots) => fly(s, Flying::Enqueue { life, item, slots }),
+        Phase::Written(claimed) => {
+            s.item(item).unknown |= claimed;
+            true
+        }
+        _ => false,
     }
 }
 

@@ -10,6 +10,10 @@ pub(crate) struct Attempt {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Phase {
+    /// An enqueue under way may claim it, if the worker has so many slots.
+    Lent(u8),
+    /// The enqueue has run, and has claimed it or not; its answer has not come.
+    Written(bool),
     /// The answer to its claim has come.
     Claimed,
     /// The lease was seen to be valid. A process may freeze between this and the entry.
@@ -28,6 +32,13 @@ pub(crate) enum Verdict {
     Retry,
     Release,
     Canceled,
+}
+
+impl Phase {
+    /// Whether its claim may not have happened.
+    pub(crate) const fn is_lent(self) -> bool {
+        matches!(self, Self::Lent(_) | Self::Written(_))
+    }
 }
 
 /// A callback in the hand of a process, and the fence of its claim.

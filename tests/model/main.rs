@@ -1,14 +1,14 @@
 //! The protocol as a model, searched until no state is left: two workers, two work items, a pool
 //! with a limit of one or two, and every fault at every place, within a bound on their number.
 //!
-//! To be read beside the SQL: `statements.rs` has a method for each statement about claims, ends, slots,
-//! recovery and callbacks, one step with the same guards. `steps.rs` and `attempts.rs` are what workers do with them, `faults.rs` what they
+//! To be read beside the SQL: `statements.rs` has a method for each statement about claims (with an enqueue
+//! too), ends, slots, recovery and callbacks, one step with the same guards. `steps.rs` and `attempts.rs` are what workers do with them, `faults.rs` what they
 //! do without an answer, `state.rs`, `rows.rs` and `hand.rs` what there is, `properties.rs` what must
 //! hold, and `sabotage.rs` shows for each guard that without it something does not.
 //!
 //! What is left out: time (whatever may be due is due, backoffs and polls take any time or none), hints,
 //! batches (a statement about two items is two steps), transactions that are shared, ends that are written with a claim, several pools, shutdowns, rows that
-//! somebody deletes. A worker that is frozen is one that takes no step, so every search has it; it
+//! somebody deletes, an enqueue that the server runs after it was sent again and has ended. A worker that is frozen is one that takes no step, so every search has it; it
 //! counts as a fault when its lease runs out. Faults are bounded, since each one multiplies the
 //! states: a table of searches covers them in pairs, and more of them on fewer items. With
 //! `WORKPOOL_MODEL=deep` there are further ones, of some minutes.
@@ -54,6 +54,11 @@ type Search = (&'static [Kind], &'static [u8], usize, [u8; 4]);
 
 /// Searches all states of each, and that each of the events was among what happened.
 fn exhaust(searches: &[Search], deep: &[Search], events: &[Event]) {
+    exhaust_all(false, searches, deep, events);
+}
+
+/// The same; `lends`: items are enqueued meanwhile, also by processes whose workers lend slots.
+fn exhaust_all(lends: bool, searches: &[Search], deep: &[Search], events: &[Event]) {
     let seen = Arc::new(Seen::default());
     let deep =
         if std::env::var("WORKPOOL_MODEL").is_ok_and(|how| how == "deep") { deep } else { &[] };
@@ -67,6 +72,7 @@ fn exhaust(searches: &[Search], deep: &[Search], events: &[Event]) {
             limits,
             lives: *lives,
             faults,
+            lends,
             sabotage: None,
             seen: Arc::clone(&seen),
         });
@@ -212,10 +218,38 @@ fn the_limit_may_change_at_any_time() {
 }
 
 #[test]
+fn an_enqueue_may_claim_where_a_worker_lends_slots() {
+    exhaust_all(
+        true,
+        &[
+            (ONCE, &[1], 2, [1, 2, 0, 0]),
+            (ONCES, &[1], 2, [0, 1, 0, 0]),
+            (ONCES, &[2, 1], 2, [0, 0, 0, 0]),
+            (AGAIN, &[1], 2, [1, 1, 1, 0]),
+            (BOOK, &[1, 0, 1], 2, [1, 1, 0, 0]),
+            (BOOKS, &[1], 2, [1, 0, 0, 0]),
+        ],
+        &[
+            (ONCES, &[1], 2, [1, 1, 0, 0]),
+            (MIXED, &[2, 1], 2, [1, 1, 0, 0]),
+            (AGAINS, &[1], 2, [0, 2, 0, 0]),
+            (ONCE, &[1], 3, [2, 1, 0, 0]),
+        ],
+        &[
+            Event::LoanUsed,
+            Event::LoanInVain,
+            Event::ClaimAnswerLost,
+            Event::Recovered,
+            Event::Frozen,
+        ],
+    );
+}
+
+#[test]
 fn every_sabotage_breaks_a_promise() {
     for (sabotage, kinds, limits, faults, promise) in CASES {
-        let (sabotage, seen) = (Some(sabotage), Arc::default());
-        let model = Model { kinds, items: 2, limits, lives: 2, faults, sabotage, seen };
+        let (lends, sabotage, seen) = (sabotage.lends(), Some(sabotage), Arc::default());
+        let model = Model { kinds, items: 2, limits, lives: 2, faults, lends, sabotage, seen };
         let begun = Instant::now();
         let search = model.checker().finish_when(HasDiscoveries::AnyFailures);
         let checker = search.timeout(BOUND).spawn_bfs().join();

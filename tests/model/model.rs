@@ -21,6 +21,8 @@ pub(crate) struct Model {
     /// How many lives there are.
     pub(crate) lives: usize,
     pub(crate) faults: Left,
+    /// Whether the items are yet to be enqueued, by processes whose workers may lend slots.
+    pub(crate) lends: bool,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) seen: Arc<Seen>,
 }
@@ -34,6 +36,11 @@ pub(crate) enum Action {
     LockPool(Life),
     Take(Life),
     GiveBack(Life),
+    // An enqueue: by somebody else, or in the process of a worker, into a slot that this lends.
+    Add(Item),
+    Borrow(Life, Item),
+    Enqueue(Hand),
+    TakeBack(Hand),
     // An attempt.
     Check(Hand),
     Enter(Hand),
@@ -63,6 +70,7 @@ pub(crate) enum Action {
     Crash(Life),
     /// The client gives up a statement that the server may still run.
     GiveUpClaim(Life),
+    GiveUpEnqueue(Hand),
     GiveUpReconcile(Life),
     GiveUpGiveBack(Life),
     GiveUpCommit(Hand),
@@ -107,6 +115,7 @@ impl Model {
             for item in 0..2 {
                 if worker.process == Process::Up {
                     actions.extend([A::Claim(life, item), A::ClaimCallback(life, item)]);
+                    actions.push(A::Borrow(life, item));
                     actions.push(A::GiveUpClaimCallback(life, item));
                 }
                 if worker.calls[usize::from(item)].is_some() {
@@ -120,7 +129,7 @@ impl Model {
                 }
             }
         }
-        actions.extend([A::Cancel(0), A::Cancel(1), A::Resize]);
+        actions.extend([A::Cancel(0), A::Cancel(1), A::Add(0), A::Add(1), A::Resize]);
         for (n, flying) in (0..).zip(&s.flying) {
             match flying {
                 Some(Flying::Claim { .. }) => actions.extend([A::Land(n, 0), A::Land(n, 1)]),
@@ -152,6 +161,7 @@ impl Model {
             | A::Crash(_)
             | A::CallbackFails(..)
             | A::GiveUpClaim(_)
+            | A::GiveUpEnqueue(_)
             | A::GiveUpReconcile(_)
             | A::GiveUpGiveBack(_)
             | A::GiveUpCommit(_)
@@ -182,6 +192,7 @@ fn attempt(hand: Hand, actions: &mut Vec<Action>) {
     use Action as A;
     actions.extend([A::Check(hand), A::Enter(hand), A::Return(hand, true), A::Return(hand, false)]);
     actions.extend([A::Commit(hand), A::Ask(hand), A::Write(hand)]);
+    actions.extend([A::Enqueue(hand), A::TakeBack(hand), A::GiveUpEnqueue(hand)]);
     actions.extend([A::GiveUpCommit(hand), A::GiveUpEnd(hand)]);
 }
 
@@ -190,7 +201,7 @@ impl stateright::Model for Model {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::new(self.limits[0], self.items, self.lives, self.faults)]
+        vec![State::new(self.limits[0], self.items, self.lives, self.faults, self.lends)]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {

@@ -20,6 +20,8 @@ pub(crate) struct Work {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum At {
+    /// Not enqueued yet.
+    Absent,
     Waiting,
     Running(Life),
     Ended(Outcome),

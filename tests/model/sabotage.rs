@@ -40,6 +40,19 @@ pub(crate) enum Sabotage {
     GiveBackMayBeLate,
     /// Callbacks that nobody knows are looked for after an error only, and not again later.
     CallbacksReconciledOnce,
+    /// An enqueue claims into slots that are frozen.
+    LoanWhileFrozen,
+    /// What an enqueue may still claim does not count as running.
+    LoanUncounted,
+    /// Nor as in hand.
+    LoanHandedBack,
+}
+
+impl Sabotage {
+    /// Whether it is about what is enqueued beside a worker.
+    pub(crate) const fn lends(self) -> bool {
+        matches!(self, Self::LoanWhileFrozen | Self::LoanUncounted | Self::LoanHandedBack)
+    }
 }
 
 /// Where it is found: functions, limits, faults, and what fails.
@@ -58,17 +71,13 @@ const ENTERED: &str = "an action without retries is entered at most once";
 const CALLED: &str = "an end has one callback, and none comes before it";
 const LIMIT: &str = "nothing starts beyond the limit";
 
-pub(crate) const CASES: [Case; 17] = [
+const DEAD: &str = "a worker that is marked as dead claims nothing";
+
+pub(crate) const CASES: [Case; 20] = [
     (Sabotage::NoFence, AGAIN, &[1], faults(1, 0, 0), STALE),
     (Sabotage::FenceIsAttempt, ONCE, &[1], faults(1, 1, 0), STALE),
     (Sabotage::EnterUnconfirmed, ONCE, &[1], faults(0, 1, 0), ENTERED),
-    (
-        Sabotage::BuryFreezesNothing,
-        ONCE,
-        &[1],
-        faults(1, 1, 0),
-        "a worker that is marked as dead claims nothing",
-    ),
+    (Sabotage::BuryFreezesNothing, ONCE, &[1], faults(1, 1, 0), DEAD),
     (Sabotage::ResizeFreezesNothing, ONCE, &[2, 1], faults(0, 0, 0), LIMIT),
     (Sabotage::CountBeforeLock, ONCE, &[1], faults(0, 0, 0), LIMIT),
     (
@@ -112,4 +121,7 @@ pub(crate) const CASES: [Case; 17] = [
         faults(0, 1, 0),
         "when nothing more happens by itself, everything has ended",
     ),
+    (Sabotage::LoanWhileFrozen, ONCE, &[1], faults(1, 0, 0), DEAD),
+    (Sabotage::LoanUncounted, ONCE, &[1], faults(0, 0, 0), LIMIT),
+    (Sabotage::LoanHandedBack, ONCE, &[1], faults(0, 0, 0), ENTERED),
 ];

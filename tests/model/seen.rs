@@ -29,6 +29,9 @@ pub(crate) enum Event {
     GivenBack,
     /// A worker waited for a slot of another one, and got it.
     WaitedForSlot,
+    /// An enqueue claimed for a worker that had lent slots; or did not, since something was in the way.
+    LoanUsed,
+    LoanInVain,
 }
 
 /// The events of one search.

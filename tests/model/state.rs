@@ -92,6 +92,12 @@ pub(crate) enum Flying {
         life: Life,
         running: u8,
     },
+    /// An enqueue that claims, if the worker has so many slots.
+    Enqueue {
+        life: Life,
+        item: Item,
+        slots: u8,
+    },
     /// Whether it claims the callback for the worker.
     End {
         life: Life,
@@ -158,6 +164,12 @@ impl State {
         &mut self.worker(life).hand[usize::from(item)][usize::from(which)]
     }
 
+    /// Whether a process enqueues it just now.
+    pub(crate) fn is_on_loan(&self, item: Item) -> bool {
+        let mut hands = self.lives.iter().flat_map(|worker| worker.hand[usize::from(item)]);
+        hands.any(|attempt| attempt.is_some_and(|attempt| attempt.phase.is_lent()))
+    }
+
     pub(crate) fn anybody_waits(&self) -> bool {
         self.work.iter().any(|work| work.at == At::Waiting)
     }
@@ -170,6 +182,12 @@ impl Worker {
     /// What the process counts as running: everything in its hand.
     pub(crate) fn running(&self) -> u8 {
         self.hand.iter().flatten().flatten().count().try_into().unwrap_or(u8::MAX)
+    }
+
+    /// The same without what an enqueue may still claim.
+    pub(crate) fn started(&self) -> u8 {
+        let started = self.hand.iter().flatten().flatten().filter(|hand| !hand.phase.is_lent());
+        started.count().try_into().unwrap_or(u8::MAX)
     }
 
     /// Whether the process may begin something new: what it knows of its lease is at most as good
@@ -185,14 +203,17 @@ impl Worker {
 }
 
 impl State {
-    /// Items and lives that are not asked for have ended before it begins.
-    pub(crate) fn new(limit: u8, items: usize, lives: usize, left: Left) -> Self {
+    /// Items and lives that are not asked for have ended before it begins. `lends`: the items are yet to
+    /// be enqueued, and one worker has slots to lend.
+    pub(crate) fn new(limit: u8, items: usize, lives: usize, left: Left, lends: bool) -> Self {
+        let first = if lends { At::Absent } else { At::Waiting };
         let mut all =
             [Worker::up(), Worker::up(), Worker { process: Process::Unborn, ..Worker::none() }];
         if lives < LIVES {
             all[LIVES - 1] = Worker::none();
         }
-        let mut both = [(Work::new(), Call::new()); ITEMS];
+        all[0].granted = if lends { limit } else { 0 };
+        let mut both = [(Work { at: first, ..Work::new() }, Call::new()); ITEMS];
         if items < ITEMS {
             both[ITEMS - 1].0.at = At::Ended(Outcome::Failed);
             both[ITEMS - 1].1.effects = 1;
@@ -232,9 +253,10 @@ impl Worker {
         Self { row: Row::Valid, process: Process::Up, ..Self::none() }
     }
 
-    /// The items in hand, as bits.
-    pub(crate) fn in_hand(&self) -> u8 {
-        let [first, second] = self.hand.map(|hand| u8::from(hand.iter().any(Option::is_some)));
+    /// The items in hand, as bits; `lent`: also those that an enqueue may still claim.
+    pub(crate) fn in_hand(&self, lent: bool) -> u8 {
+        let counts = |attempt: &Attempt| lent || !attempt.phase.is_lent();
+        let [first, second] = self.hand.map(|hand| u8::from(hand.iter().flatten().any(counts)));
         first | second << 1
     }
 }

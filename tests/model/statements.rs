@@ -31,6 +31,22 @@ impl Model {
         true
     }
 
+    /// An enqueue into slots that a worker has lent, under the rules of a claim: what waits goes first.
+    pub(crate) fn enqueue_claimed(&self, s: &mut State, life: Life, item: Item, slots: u8) -> bool {
+        let worker = *s.worker(life);
+        let frozen = worker.frozen && !self.is(Sabotage::LoanWhileFrozen);
+        let free = worker.row != Row::Gone && !frozen && worker.granted >= slots;
+        let claims = free && !s.anybody_waits();
+        let work = s.item(item);
+        work.at = if claims { At::Running(life) } else { At::Waiting };
+        (work.attempt, work.fence) = (u8::from(claims), u8::from(claims));
+        if claims && worker.row == Row::Dead {
+            s.breach = Some(Breach::DeadClaimed);
+        }
+        self.note(if claims { Event::LoanUsed } else { Event::LoanInVain });
+        claims
+    }
+
     /// `id = … AND worker = … AND fence = …`, the guard of all that is written for an attempt.
     fn finds(&self, s: &mut State, life: Life, item: Item, (number, fence): Key) -> bool {
         let work = *s.item(item);
@@ -142,7 +158,7 @@ impl Model {
                 work.cancel_requested = true;
                 true
             }
-            At::Ended(_) => false,
+            At::Absent | At::Ended(_) => false,
         }
     }
 

@@ -2,12 +2,13 @@
 //! the answer. A worker that is frozen is one that takes no step; it becomes a fault when its lease
 //! runs out meanwhile.
 
-use super::attempts::{checks, take_in_hand};
+use super::attempts::{checks, moves, take_in_hand};
 use super::model::{Action, Model};
 use super::sabotage::Sabotage;
 use super::seen::Event;
 use super::state::{
-    At, Attempt, CallAt, Called, Item, Life, Outcome, Phase, Process, Row, State, Worker,
+    At, Attempt, CallAt, Called, Flying, Hand, Item, Life, Outcome, Phase, Process, Row, State,
+    Worker,
 };
 
 impl Model {
@@ -20,6 +21,10 @@ impl Model {
             A::LockPool(life) => self.locks_pool(s, life),
             A::Take(life) => self.takes(s, life),
             A::GiveBack(life) => gives_back(s, life),
+            A::Add(item) => adds(s, item),
+            A::Borrow(life, item) => borrows(s, life, item),
+            A::Enqueue(hand) => self.enqueues(s, hand),
+            A::TakeBack(hand) => takes_back(s, hand),
             A::Check(hand) => checks(s, hand),
             A::Enter(hand) => self.enters(s, hand),
             A::Return(hand, well) => self.returns(s, hand, well),
@@ -52,15 +57,21 @@ impl Model {
         }
     }
 
-    pub(crate) fn may_claim(worker: &Worker) -> bool {
-        let free = !worker.frozen && worker.granted > worker.running();
+    /// What it counts when it claims.
+    pub(crate) fn running(&self, worker: &Worker) -> u8 {
+        if self.is(Sabotage::LoanUncounted) { worker.started() } else { worker.running() }
+    }
+
+    pub(crate) fn may_claim(&self, worker: &Worker) -> bool {
+        let free = !worker.frozen && worker.granted > self.running(worker);
         worker.is_valid() && !worker.uncertain && worker.taking.is_none() && free
     }
 
     /// The claim and its answer.
     fn claims(&self, s: &mut State, life: Life, item: Item) -> bool {
         let worker = *s.worker(life);
-        let claimed = Self::may_claim(&worker) && self.claim(s, life, worker.running(), item);
+        let running = self.running(&worker);
+        let claimed = self.may_claim(&worker) && self.claim(s, life, running, item);
         if claimed {
             let work = *s.item(item);
             let phase = Phase::Claimed;
@@ -76,7 +87,7 @@ impl Model {
             return false;
         }
         worker.uncertain = false;
-        let in_hand = worker.in_hand();
+        let in_hand = worker.in_hand(!self.is(Sabotage::LoanHandedBack));
         self.release_unknown(s, life, in_hand);
         true
     }
@@ -107,6 +118,15 @@ impl Model {
         let others = if self.is(Sabotage::CountBeforeLock) { early } else { now };
         self.take(s, life, running, others);
         true
+    }
+
+    /// The enqueue in the process of a worker that has lent a slot; its answer may take its time.
+    fn enqueues(&self, s: &mut State, hand @ (life, item, _): Hand) -> bool {
+        let Some(Phase::Lent(slots)) = s.attempt(hand).map(|attempt| attempt.phase) else {
+            return false;
+        };
+        let claimed = self.enqueue_claimed(s, life, item, slots);
+        moves(s, hand, Phase::Lent(slots), Phase::Written(claimed))
     }
 
     fn releases_callbacks(&self, s: &mut State, life: Life) -> bool {
@@ -163,6 +183,44 @@ impl Model {
         }
         true
     }
+}
+
+/// Somebody enqueues it elsewhere, or again after an answer was lost.
+fn adds(s: &mut State, item: Item) -> bool {
+    let adds = s.item(item).at == At::Absent && !s.is_on_loan(item);
+    if adds {
+        s.item(item).at = At::Waiting;
+    }
+    adds
+}
+
+/// A dispatcher that sleeps has lent a slot, and an enqueue takes it: not one that is sent again.
+fn borrows(s: &mut State, life: Life, item: Item) -> bool {
+    let sent = |flying: &Flying| matches!(flying, Flying::Enqueue { item: i, .. } if *i == item);
+    if s.flying.iter().flatten().any(sent) {
+        return false;
+    }
+    let worker = *s.worker(life);
+    let sleeps = worker.is_valid() && !worker.uncertain && worker.taking.is_none();
+    let free = worker.granted > worker.running() && worker.hand[usize::from(item)] == [None; 2];
+    let borrows = sleeps && free && s.item(item).at == At::Absent && !s.is_on_loan(item);
+    if borrows {
+        let phase = Phase::Lent(worker.running() + 1);
+        take_in_hand(s, life, item, Attempt { number: 1, fence: 1, phase });
+    }
+    borrows
+}
+
+/// The answer comes; a worker that has ended starts nothing.
+fn takes_back(s: &mut State, hand: Hand) -> bool {
+    let Some(Phase::Written(claimed)) = s.attempt(hand).map(|attempt| attempt.phase) else {
+        return false;
+    };
+    if claimed && s.worker(hand.0).process == Process::Up {
+        return moves(s, hand, Phase::Written(true), Phase::Claimed);
+    }
+    *s.attempt(hand) = None;
+    true
 }
 
 /// Uses up one of the faults that are left.

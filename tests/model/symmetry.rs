@@ -32,7 +32,8 @@ fn swap_items(s: &mut State) {
     }
     for flying in s.flying.iter_mut().flatten() {
         match flying {
-            Flying::End { item, .. }
+            Flying::Enqueue { item, .. }
+            | Flying::End { item, .. }
             | Flying::Commit { item, .. }
             | Flying::ClaimCallback { item, .. }
             | Flying::FinishCallback { item, .. } => *item = 1 - *item,
@@ -67,6 +68,7 @@ fn swap_lives(s: &mut State, first: usize) {
     for flying in s.flying.iter_mut().flatten() {
         match flying {
             Flying::Claim { life, .. }
+            | Flying::Enqueue { life, .. }
             | Flying::End { life, .. }
             | Flying::Commit { life, .. }
             | Flying::ClaimCallback { life, .. }
