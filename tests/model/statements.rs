@@ -248,12 +248,14 @@ impl Model {
                 call.at = CallAt::Waiting;
             }
         }
-        let work = s.work.iter().any(|work| work.at == At::Running(dead));
+        let left = s.work.iter().filter(|work| work.at == At::Running(dead)).count();
+        let (work, left) = (left > 0, u8::try_from(left).unwrap_or(u8::MAX));
         let calls = s.calls.iter().any(|call| call.at == CallAt::Running(dead));
         let worker = s.worker(dead);
         if self.is(Sabotage::GrantsGoFirst) || !(work || calls) {
             (worker.granted, worker.frozen) = (0, false);
         }
+        worker.granted = worker.granted.min(left);
         if !(work || calls) {
             worker.row = Row::Gone;
         }

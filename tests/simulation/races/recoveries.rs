@@ -75,6 +75,31 @@ async fn a_mutation_that_did_not_commit_after_all_is_found_by_the_next_sweep() {
 }
 
 #[tokio::test]
+async fn what_a_dead_worker_still_holds_keeps_its_own_slots_and_no_others() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let mut late = Hand::with_slots(workpool, POOL, 3).await;
+    let mut heir = Hand::new(workpool).await;
+    heir.register(POOL).await;
+    for kind in [Kind::Book, Kind::Again, Kind::Again] {
+        enqueued(workpool, kind).await;
+    }
+    let claims = late.claim(POOL, 3, 0, &ALL).await;
+    late.expire().await;
+    // It is frozen between the end of its mutation and the commit, and its session goes on.
+    late.begin().await;
+    assert!(late.finish(claims[0], End::Success).await);
+    assert_eq!(heir.bury(&[late.worker]).await, [late.worker]);
+    assert_eq!(heir.free_abandoned(late.worker).await.len(), 2);
+    heir.inter(late.worker).await;
+    assert_eq!(heir.take(POOL, 0, 3).await, Some((2, false)));
+    late.roll_back().await;
+    assert_eq!(heir.free_abandoned(late.worker).await, claims[..1]);
+    heir.inter(late.worker).await;
+    assert_eq!(heir.take(POOL, 0, 3).await, Some((3, false)));
+}
+
+#[tokio::test]
 async fn an_end_that_waited_for_its_own_recovery_is_refused() {
     let db = database().await;
     let workpool = db.workpool();
