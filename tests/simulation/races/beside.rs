@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use workpool::Worker;
+use workpool::{WorkId, Worker};
 use workpool_tests::{Fault, Loses};
 
 use super::POOL;
 use crate::audit::{self, Enqueued, Kind};
-use crate::functions::How;
+use crate::functions::{How, Task};
 use crate::line::{Line, MENDED};
-use crate::load::{enqueue_one, enqueue_plain};
+use crate::load::{one, plain_id};
 use crate::world::eventually;
 
 const LIMIT: u32 = 100;
@@ -24,15 +24,16 @@ const ENDS: [&str; 2] = ["succeed", "succeed_and_call"];
 async fn queue(line: &Line, ends: &str) -> (Vec<Enqueued>, Worker) {
     line.world.limit(LIMIT).await;
     line.world.workpool().pool(POOL).pause().await.unwrap();
-    let mut queue = Vec::new();
     let (workpool, calls) = (line.world.workpool(), ends == ENDS[1]);
-    for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(2500) {
-        queue.push(if calls && kind == Kind::Again {
-            enqueue_one(workpool, kind, How::Takes(0)).await
-        } else {
-            enqueue_plain(workpool, kind, How::Takes(0)).await
-        });
+    let (mut tx, mut queue) = (workpool.db().begin().await.unwrap(), Vec::new());
+    let within = workpool.within(&mut tx);
+    for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(1500) {
+        let id = if calls && kind == Kind::Again { WorkId::new() } else { plain_id() };
+        one(&within, kind, id, Task { how: How::Takes(0), fails: 0 }).await;
+        queue.push(Enqueued::new(id.uuid(), kind));
     }
+    drop(within);
+    tx.commit().await.unwrap();
     (queue, line.worker().await)
 }
 
