@@ -124,6 +124,7 @@ async fn what_is_due_goes_first() {
     let world = World::new().await;
     let worker = world.worker_here().poll_interval(TOO_LATE).start().await.unwrap();
     let mut all = once_lent(&world, world.workpool()).await;
+    each_ran_once(&world, &all).await;
     let later = again::enqueue(world.workpool(), Task { how: How::Takes(0), fails: 0 });
     let later = later.run_after(Duration::from_hours(1)).await.unwrap().uuid();
     // Another process enqueues, and the notification is lost.
@@ -144,7 +145,7 @@ async fn recovery_would_find_what_was_claimed_at_once() {
         "SELECT count(*) FROM workpool.work w JOIN workpool.slots s USING (worker, pool)
         WHERE (w.run_at, w.id) > (s.claimed_to, s.claimed_id)";
     let world = World::new().await;
-    let worker = world.worker_here().start().await.unwrap();
+    let worker = world.worker_here().poll_interval(TOO_LATE).start().await.unwrap();
     let mut all = once_lent(&world, world.workpool()).await;
     eventually("the mark is old", async || world.count(OLD).await == 0).await;
     let id = enqueue(world.workpool(), How::Waits).await;
