@@ -96,14 +96,15 @@ impl Desk {
         }
     }
 
-    /// Takes slots for all of these items, of one pool and function, or for none.
+    /// Takes slots for all of these items, or for none: for what is alike, and due now.
     pub(crate) fn take(self: &Arc<Self>, items: &[NewWork]) -> Option<Loan> {
         let first = items.first()?;
         let wanted = i64::try_from(items.len()).ok()?;
         let mut books = self.books();
         let (pool, lent) = books.lent.get_key_value(&*first.pool)?;
         let (pool, lent) = (Arc::clone(pool), *lent);
-        if !books.open || lent.free < wanted || !self.functions.contains(&first.function) {
+        let free = books.open && lent.free >= wanted && self.functions.contains(&first.function);
+        if !free || !NewWork::are_alike_and_due(items) {
             return None;
         }
         let lent = Lent { free: lent.free - wanted, in_use: lent.in_use + wanted };
@@ -178,29 +179,11 @@ impl fmt::Debug for Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{RetryChoice, Ttl};
 
     type Returns = Arc<Mutex<Vec<Return>>>;
 
     fn items(n: usize, function: &'static str) -> Vec<NewWork> {
-        let item = || NewWork {
-            id: Uuid::now_v7(),
-            given_id: false,
-            pool: "emails".into(),
-            function,
-            kind: 0,
-            name: None,
-            delay_us: 0,
-            run_at: None,
-            retry: RetryChoice::PoolDefault,
-            ttl: Ttl::OfPool,
-            callback: None,
-            outcomes: 0,
-            context: None,
-            trace: None,
-            args: "7".into(),
-        };
-        std::iter::repeat_with(item).take(n).collect()
+        std::iter::repeat_with(|| NewWork::plain(function)).take(n).collect()
     }
 
     /// Of a worker of one function, with three free slots beside two; what comes back to it.

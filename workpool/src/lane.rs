@@ -115,27 +115,6 @@ impl Drop for Linger<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{RetryChoice, Ttl};
-
-    fn item() -> NewWork {
-        NewWork {
-            id: uuid::Uuid::now_v7(),
-            given_id: false,
-            pool: "emails".into(),
-            function: "send_email",
-            kind: 0,
-            name: None,
-            delay_us: 0,
-            run_at: None,
-            retry: RetryChoice::PoolDefault,
-            ttl: Ttl::OfPool,
-            callback: None,
-            outcomes: 0,
-            context: None,
-            trace: None,
-            args: "7".into(),
-        }
-    }
 
     #[test]
     fn the_end_of_a_writer_leaves_the_lane_of_the_next_one_alone() {
@@ -144,7 +123,7 @@ mod tests {
         let mut push = || {
             let (answer, answered) = oneshot::channel();
             answers.push(answered);
-            lanes.push(Waiting { item: item(), answer })
+            lanes.push(Waiting { item: NewWork::plain("send_email"), answer })
         };
         let first = push().expect("a new lane");
         assert_eq!(lanes.take("emails", 10, 1_000_000).len(), 1);

@@ -123,9 +123,7 @@ impl Writer {
 
     async fn statement(&mut self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
         let (store, hub) = (self.workpool.store(), self.workpool.hub());
-        // Through a pooler its answer is not that of its commit.
-        let alone = !store.is_pooled() && NewWork::are_alike_and_due(items);
-        if let Some(loan) = alone.then(|| hub.borrow(items)).flatten() {
+        if let Some(loan) = hub.borrow(items) {
             return self.write_claimed(held, items, loan).await;
         }
         let ready = hub.is_ready(&self.pool);

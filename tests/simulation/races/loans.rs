@@ -56,11 +56,6 @@ async fn each_ran_once(world: &World, all: &[Uuid]) {
     assert_eq!(world.count(FAULTS).await, 0, "steps or starts that may not be");
 }
 
-async fn set_paused(world: &World, paused: bool) {
-    let pool = world.workpool().pool(POOL);
-    if paused { pool.pause().await.unwrap() } else { pool.resume().await.unwrap() }
-}
-
 async fn end(world: &World, worker: Worker) {
     worker.shutdown().await;
     audit::nobody_is_left(world).await;
@@ -111,7 +106,7 @@ async fn a_pause_that_is_not_over_holds_up_no_enqueue_and_one_that_is_stops_it()
     sqlx::query(paused).execute(world.workpool().db()).await.unwrap();
     all.push(enqueue(world.workpool(), How::Takes(0)).await);
     assert!(!was_claimed_at_once(&world, all[all.len() - 1]).await);
-    set_paused(&world, false).await;
+    world.workpool().pool(POOL).resume().await.unwrap();
     each_ran_once(&world, &all).await;
     end(&world, worker).await;
 }
@@ -139,7 +134,7 @@ async fn what_is_due_goes_first() {
 
 #[tokio::test]
 async fn recovery_would_find_what_was_claimed_at_once() {
-    const OLD: &str =
+    const YOUNG: &str =
         "SELECT count(*) FROM workpool.slots WHERE claimed_to >= statement_timestamp()";
     const BEYOND: &str =
         "SELECT count(*) FROM workpool.work w JOIN workpool.slots s USING (worker, pool)
@@ -147,7 +142,7 @@ async fn recovery_would_find_what_was_claimed_at_once() {
     let world = World::new().await;
     let worker = world.worker_here().poll_interval(TOO_LATE).start().await.unwrap();
     let mut all = once_lent(&world, world.workpool()).await;
-    eventually("the mark is old", async || world.count(OLD).await == 0).await;
+    eventually("the mark is old", async || world.count(YOUNG).await == 0).await;
     let id = enqueue(world.workpool(), How::Waits).await;
     assert!(was_claimed_at_once(&world, id).await);
     assert_eq!(world.count(BEYOND).await, 0, "claimed beyond the mark");
@@ -159,7 +154,6 @@ async fn recovery_would_find_what_was_claimed_at_once() {
 
 /// Enqueues an item into slots of this worker, which has to have so many. Whether that claimed it.
 async fn enqueue_by_hand(hand: &mut Hand, slots: i64) -> bool {
-    let retry_off = (0_i16, None::<i32>, None::<i64>, None::<f64>, None::<i64>);
     let query = sqlx::query_scalar(hand.sql("enqueue_claimed"))
         .bind(POOL)
         .bind([Uuid::now_v7()])
@@ -167,11 +161,11 @@ async fn enqueue_by_hand(hand: &mut Hand, slots: i64) -> bool {
         .bind("once")
         .bind(0_i16)
         .bind(None::<&str>)
-        .bind(retry_off.0)
-        .bind(retry_off.1)
-        .bind(retry_off.2)
-        .bind(retry_off.3)
-        .bind(retry_off.4)
+        .bind(0_i16)
+        .bind(None::<i32>)
+        .bind(None::<i64>)
+        .bind(None::<f64>)
+        .bind(None::<i64>)
         .bind(false)
         .bind(None::<i64>)
         .bind(None::<&str>)

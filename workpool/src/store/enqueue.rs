@@ -44,6 +44,28 @@ impl NewWork {
                 == (other.callback, other.outcomes, &other.context, &other.trace)
     }
 
+    /// One that says nothing of itself, for tests of what holds it.
+    #[cfg(test)]
+    pub(crate) fn plain(function: &'static str) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            given_id: false,
+            pool: "emails".into(),
+            function,
+            kind: 0,
+            name: None,
+            delay_us: 0,
+            run_at: None,
+            retry: RetryChoice::PoolDefault,
+            ttl: Ttl::OfPool,
+            callback: None,
+            outcomes: 0,
+            context: None,
+            trace: None,
+            args: "7".into(),
+        }
+    }
+
     /// Whether these are one like the other, new, and due now.
     pub(crate) fn are_alike_and_due(items: &[Self]) -> bool {
         let due = |item: &Self| !item.given_id && item.delay_us == 0 && item.run_at.is_none();

@@ -314,6 +314,8 @@ impl Dispatcher {
         let lease = self.shared.lease.is_valid();
         self.shared.set_idle(self.pools.values().all(PoolState::is_idle));
         let near = self.distance.is_near(Instant::now());
+        // Through a pooler the slots would stay locked from the statement to its commit.
+        let pooled = self.shared.store().is_pooled();
         for pool in self.pools.values_mut() {
             let waits = pool.waits_for_slots().then(|| pool.writer(near));
             if pool.waits != waits {
@@ -325,7 +327,7 @@ impl Dispatcher {
                 pool.published = ready;
                 self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, ready);
             }
-            let lends = if lease { pool.lends() } else { None };
+            let lends = if lease && !pooled { pool.lends() } else { None };
             if pool.lent != lends {
                 pool.lent = lends;
                 self.shared.desk.lend(&pool.name, lends);
