@@ -43,12 +43,18 @@ async fn resume(line: &Line) {
     eventually("some have ended", async || line.world.count(ENDED).await > 300).await;
 }
 
-/// Whether a claim has been made and is not committed, a little later.
+/// Whether a claim has been made and is not committed, once nothing ends any more: a turn that goes by
+/// is in a transaction too.
 async fn a_claim_waits(line: &Line) -> bool {
     const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
         AND application_name = 'workpool' AND state = 'idle in transaction'";
     line.struck().await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("nothing ends any more", async || {
+        let ended = line.world.count(ENDED).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        line.world.count(ENDED).await == ended
+    })
+    .await;
     line.world.count(WAITING).await > 0
 }
 
