@@ -15,7 +15,19 @@ const KEPT: usize = 8 * 1024;
 ///
 /// Stored are the message and those of its sources, cleaned of NUL and cut to 8 KiB in all.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Failure {
+    /// Elsewhere, since whatever may fail is as large as this.
+    stored: Box<Stored>,
+    #[serde(skip)]
+    advice: Advice,
+    #[serde(skip)]
+    error: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What is stored of a failure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Stored {
     kind: FailureKind,
     message: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -26,10 +38,6 @@ pub struct Failure {
     at_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     took_ms: Option<u64>,
-    #[serde(skip)]
-    advice: Advice,
-    #[serde(skip)]
-    error: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 /// What kind of failure it was.
@@ -96,11 +104,9 @@ impl Failure {
     /// It is found through wrapping: an `anyhow` context around it, or an error of yours whose
     /// `source()` leads to it, ends the work as well.
     pub fn non_retryable(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self {
-            advice: Advice::Stop,
-            kind: FailureKind::NonRetryable,
-            ..Self::from_error(error.into())
-        }
+        let mut failure = Self::from_error(error.into());
+        failure.stored.kind = FailureKind::NonRetryable;
+        Self { advice: Advice::Stop, ..failure }
     }
 
     /// An ordinary failure, for functions that return `Result<T, Failure>`: tried again by the
@@ -117,49 +123,48 @@ impl Failure {
         Self::from_error(error.into()).tried_again(Advice::After(delay))
     }
 
-    fn tried_again(self, advice: Advice) -> Self {
-        let kind = match self.kind {
-            FailureKind::NonRetryable => FailureKind::Error,
-            kind => kind,
-        };
-        Self { kind, advice, ..self }
+    fn tried_again(mut self, advice: Advice) -> Self {
+        if self.kind() == FailureKind::NonRetryable {
+            self.stored.kind = FailureKind::Error;
+        }
+        Self { advice, ..self }
     }
 
     /// What kind of failure it was.
     #[must_use]
     pub const fn kind(&self) -> FailureKind {
-        self.kind
+        self.stored.kind
     }
 
     /// The message of the error itself.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.stored.message
     }
 
     /// The messages along the error's `source()` chain, outermost first.
     #[must_use]
     pub fn sources(&self) -> &[String] {
-        &self.sources
+        &self.stored.sources
     }
 
     /// Which attempt failed, from 1.
     #[must_use]
     pub const fn attempt(&self) -> u32 {
-        self.attempt
+        self.stored.attempt
     }
 
     /// When the attempt was over, by the clock of the machine that ran it (of a lost one: that
     /// noticed); none if that was not noted.
     #[must_use]
     pub fn at(&self) -> Option<SystemTime> {
-        UNIX_EPOCH.checked_add(Duration::from_millis(self.at_ms?))
+        UNIX_EPOCH.checked_add(Duration::from_millis(self.stored.at_ms?))
     }
 
     /// How long the attempt took; none if that was not noted.
     #[must_use]
     pub fn took(&self) -> Option<Duration> {
-        self.took_ms.map(Duration::from_millis)
+        self.stored.took_ms.map(Duration::from_millis)
     }
 
     pub(crate) const fn advice(&self) -> Advice {
@@ -174,20 +179,21 @@ impl Failure {
             _ => Advice::Policy,
         };
         let message = bounded(&message.into(), KEPT);
-        let (sources, error) = (Vec::new(), None);
-        Self { kind, message, sources, attempt: 0, at_ms: None, took_ms: None, advice, error }
+        let sources = Vec::new();
+        let stored = Stored { kind, message, sources, attempt: 0, at_ms: None, took_ms: None };
+        Self { stored: Box::new(stored), advice, error: None }
     }
 
     pub(crate) fn with_attempt(mut self, attempt: i32) -> Self {
-        self.attempt = u32::try_from(attempt).unwrap_or(0);
+        self.stored.attempt = u32::try_from(attempt).unwrap_or(0);
         self
     }
 
     /// Notes that the attempt is over now, and how long it took as far as that is known.
     pub(crate) fn over(&mut self, took: Option<Duration>) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        self.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(millis);
-        self.took_ms = took.map(millis);
+        self.stored.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(millis);
+        self.stored.took_ms = took.map(millis);
     }
 
     /// Any error, with the advice that some error along its chain carries.
@@ -205,12 +211,12 @@ impl Failure {
     /// What is to be known of an error: its text, and what is marked along its chain.
     pub(crate) fn inspect(error: &(dyn StdError + Send + Sync + 'static)) -> Self {
         let mut failure = Self::new(FailureKind::Error, error.to_string());
-        let mut left = KEPT.saturating_sub(failure.message.len());
+        let mut left = KEPT.saturating_sub(failure.message().len());
         let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(at) = cause {
             if let Some(marked) = at.downcast_ref::<Self>() {
                 failure.advice = marked.advice;
-                failure.kind = marked.kind;
+                failure.stored.kind = marked.stored.kind;
             } else if at.downcast_ref().is_some_and(crate::store::may_rerun) {
                 failure.advice = Advice::RunAgain;
             }
@@ -220,7 +226,7 @@ impl Failure {
             {
                 let text = bounded(&source.to_string(), left);
                 left = left.saturating_sub(text.len().max(1));
-                failure.sources.push(text);
+                failure.stored.sources.push(text);
             }
         }
         failure
@@ -250,7 +256,7 @@ fn bounded(text: &str, limit: usize) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(self.message())
     }
 }
 
@@ -263,32 +269,14 @@ impl StdError for Failure {
 /// Copies what is stored of a failure; the original error object stays behind.
 impl Clone for Failure {
     fn clone(&self) -> Self {
-        let Self { kind, message, sources, attempt, at_ms, took_ms, advice, error: _ } = self;
-        Self {
-            kind: *kind,
-            message: message.clone(),
-            sources: sources.clone(),
-            attempt: *attempt,
-            at_ms: *at_ms,
-            took_ms: *took_ms,
-            advice: *advice,
-            error: None,
-        }
+        Self { stored: self.stored.clone(), advice: self.advice, error: None }
     }
 }
 
 /// Compares what is stored.
 impl PartialEq for Failure {
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, &self.message, &self.sources, self.attempt, self.at_ms, self.took_ms)
-            == (
-                other.kind,
-                &other.message,
-                &other.sources,
-                other.attempt,
-                other.at_ms,
-                other.took_ms,
-            )
+        self.stored == other.stored
     }
 }
 

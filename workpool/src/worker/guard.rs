@@ -1,12 +1,11 @@
 //! Runs user code so that nothing it does reaches the worker: panics are caught, time is bounded.
 
 use std::any::Any;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::{FutureExt, TryFutureExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, FailureKind};
@@ -28,16 +27,18 @@ pub(crate) async fn run<T>(
     limit: Option<Duration>,
     abort: &CancellationToken,
 ) -> Ran<T> {
-    let mut body = Box::pin(caught(body));
+    let mut body = pin!(Some(caught(body)));
+    let running = body.as_mut().as_pin_mut().expect("it was just made");
     let timed_out = async {
         match limit {
-            Some(limit) => tokio::time::sleep(limit).await,
+            // Boxed, since every attempt is as large as this whether it has a limit or not.
+            Some(limit) => Box::pin(tokio::time::sleep(limit)).await,
             None => std::future::pending().await,
         }
     };
     let ran = tokio::select! {
         biased;
-        returned = &mut body => returned.map_or_else(Ran::Dropped, Ran::Returned),
+        returned = running => returned.map_or_else(Ran::Dropped, Ran::Returned),
         () = timed_out => {
             let text = format!("it took longer than its timeout of {limit:?}", limit = limit.unwrap_or_default());
             Ran::Dropped(Failure::new(FailureKind::Timeout, text))
@@ -45,21 +46,17 @@ pub(crate) async fn run<T>(
         () = abort.cancelled() => Ran::Aborted,
     };
     // What it had not finished with is dropped here, and may panic as well.
-    match catch_unwind(AssertUnwindSafe(|| drop(body))) {
+    match catch_unwind(AssertUnwindSafe(|| body.set(None))) {
         Ok(()) => ran,
         Err(panic) => Ran::Dropped(panicked(&*panic)),
     }
 }
 
 /// Polls a future to its end, or to its panic.
-pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-        Err(panic) => Poll::Ready(Err(panicked(&*panic))),
-    })
-    .await
+pub(crate) fn caught<T>(
+    future: impl Future<Output = T>,
+) -> impl Future<Output = Result<T, Failure>> {
+    AssertUnwindSafe(future).catch_unwind().map_err(|panic| panicked(&*panic))
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
