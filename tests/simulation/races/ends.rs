@@ -10,9 +10,10 @@ use crate::load::{one, plain_id};
 
 /// Whether it was this worker's to end.
 async fn succeed(hand: &mut Hand, claim: Claim) -> bool {
-    let query = sqlx::query(hand.sql("succeed")).bind(hand.worker).bind(claim.fence);
-    let rows = query.bind([claim.id]).bind(["7"]).fetch_all(&mut hand.conn).await.unwrap();
-    !rows.is_empty()
+    let query = sqlx::query_scalar(hand.sql("succeed")).bind(hand.worker).bind(claim.fence);
+    let query = query.bind([claim.id]).bind(["7"]);
+    let ended: Vec<Uuid> = query.fetch_one(&mut hand.conn).await.unwrap();
+    !ended.is_empty()
 }
 
 /// Ends an item, and claims up to so many while so many run: whether it has ended, and the claims.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
-use sqlx::{FromRow, Postgres, Row};
+use sqlx::{ColumnIndex, FromRow, Postgres, Row};
 use uuid::Uuid;
 
 use super::{NewWork, SqlResult, Store, Timestamp};
@@ -46,8 +46,8 @@ impl Due {
 #[derive(Debug)]
 pub(crate) struct Claimed {
     pub(crate) id: Uuid,
-    pub(crate) pool: String,
-    pub(crate) function: String,
+    pub(crate) pool: Arc<str>,
+    pub(crate) function: Arc<str>,
     pub(crate) kind: i16,
     pub(crate) attempt: i32,
     pub(crate) fence: i32,
@@ -62,33 +62,52 @@ pub(crate) struct Claimed {
     pub(crate) args: String,
 }
 
+/// The names in a row, which are mostly those of the row before.
+#[derive(Default)]
+struct Names {
+    pool: Arc<str>,
+    function: Arc<str>,
+}
+
+fn shared(last: &mut Arc<str>, name: &str) -> Arc<str> {
+    if **last != *name {
+        *last = name.into();
+    }
+    Arc::clone(last)
+}
+
 impl FromRow<'_, PgRow> for Claimed {
     fn from_row(row: &PgRow) -> SqlResult<Self> {
-        Ok(Self {
-            id: row.try_get(0)?,
-            pool: row.try_get(1)?,
-            function: row.try_get(2)?,
-            kind: row.try_get(3)?,
-            attempt: row.try_get(4)?,
-            fence: row.try_get(5)?,
-            run_at: row.try_get(6)?,
-            at: row.try_get(7)?,
-            calls: row.try_get(8)?,
-            retry: policy(row)?,
-            trace: row.try_get(13)?,
-            // The text of a `json` is the text.
-            args: row.try_get_unchecked(14)?,
-        })
+        Self::read(row, &mut Names::default())
     }
 }
 
 impl Claimed {
+    /// The statements that claim all answer with these columns, whose types are not compared for each item.
+    fn read(row: &PgRow, names: &mut Names) -> SqlResult<Self> {
+        Ok(Self {
+            id: row.try_get_unchecked(0)?,
+            pool: shared(&mut names.pool, row.try_get_unchecked(1)?),
+            function: shared(&mut names.function, row.try_get_unchecked(2)?),
+            kind: row.try_get_unchecked(3)?,
+            attempt: row.try_get_unchecked(4)?,
+            fence: row.try_get_unchecked(5)?,
+            run_at: row.try_get_unchecked(6)?,
+            at: row.try_get_unchecked(7)?,
+            calls: row.try_get_unchecked(8)?,
+            retry: policy(row, [9, 10, 11, 12])?,
+            trace: row.try_get_unchecked(13)?,
+            // The text of a `json` is the text.
+            args: row.try_get_unchecked(14)?,
+        })
+    }
+
     /// What was written as claimed.
     pub(super) fn at_once(item: &NewWork, at: Timestamp, retry: Option<RetryPolicy>) -> Self {
         Self {
             id: item.id,
-            pool: item.pool.clone(),
-            function: item.function.to_owned(),
+            pool: item.pool.as_str().into(),
+            function: item.function.into(),
             kind: item.kind,
             attempt: 1,
             fence: 1,
@@ -107,9 +126,16 @@ impl Claimed {
     }
 }
 
+/// The columns of a frozen policy, where they are asked for by name.
+pub(super) const POLICY: [&str; 4] =
+    ["max_attempts", "initial_backoff_ms", "backoff_base", "max_backoff_ms"];
+
 /// The frozen policy of a row; none: retries are off.
-pub(super) fn policy(row: &PgRow) -> SqlResult<Option<RetryPolicy>> {
-    let Some(max_attempts) = row.try_get::<Option<i32>, _>("max_attempts")? else {
+pub(super) fn policy<I: ColumnIndex<PgRow>>(
+    row: &PgRow,
+    [attempts, initial, base, most]: [I; 4],
+) -> SqlResult<Option<RetryPolicy>> {
+    let Some(max_attempts) = row.try_get::<Option<i32>, _>(attempts)? else {
         return Ok(None);
     };
     let default = RetryPolicy::new();
@@ -119,9 +145,9 @@ pub(super) fn policy(row: &PgRow) -> SqlResult<Option<RetryPolicy>> {
     };
     Ok(Some(RetryPolicy {
         max_attempts: max_attempts.unsigned_abs(),
-        initial_backoff: duration("initial_backoff_ms", default.initial_backoff)?,
-        base: row.try_get::<Option<f64>, _>("backoff_base")?.unwrap_or(default.base),
-        max_backoff: duration("max_backoff_ms", default.max_backoff)?,
+        initial_backoff: duration(initial, default.initial_backoff)?,
+        base: row.try_get::<Option<f64>, _>(base)?.unwrap_or(default.base),
+        max_backoff: duration(most, default.max_backoff)?,
     }))
 }
 
@@ -155,7 +181,9 @@ impl Store {
             _ => claim_arguments(self.query(sql.claim.clone()), worker, asks, functions),
         };
         let rows = claim.fetch_all(&mut *conn).await?;
-        let mut claimed = rows.iter().map(Claimed::from_row).collect::<SqlResult<Vec<_>>>()?;
+        let mut names = Names::default();
+        let read = rows.iter().map(|row| Claimed::read(row, &mut names));
+        let mut claimed = read.collect::<SqlResult<Vec<_>>>()?;
         failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
         check_and_sort(&mut claimed, asks);
         Ok(claimed)
@@ -304,10 +332,10 @@ async fn turned(conn: &mut PgConnection, turn: Statement<'_>, asks: &[Ask]) -> S
     let rows = turn.fetch_all(&mut *conn).await?;
     failpoint::reach(failpoint::FINISH_DONE, &mut *conn).await?;
     failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
-    let mut turned = Turned::default();
+    let (mut turned, mut names) = (Turned::default(), Names::default());
     for row in &rows {
         if row.try_get::<Option<i16>, _>(3)?.is_some() {
-            turned.claimed.push(Claimed::from_row(row)?);
+            turned.claimed.push(Claimed::read(row, &mut names)?);
         } else if row.try_get::<Option<&str>, _>(1)?.is_some() {
             turned.marked = true;
         } else {

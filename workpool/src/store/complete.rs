@@ -117,7 +117,7 @@ impl Store {
             .bind(fence)
             .bind(ids)
             .bind(results)
-            .fetch_all(conn)
+            .fetch_one(conn)
             .await
     }
 

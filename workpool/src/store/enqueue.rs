@@ -5,7 +5,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use uuid::Uuid;
 
-use super::claim::policy;
+use super::claim::{POLICY, policy};
 use super::{Claimed, SqlResult, Store, Timestamp};
 use crate::error::{Error, Result};
 use crate::retry::RetryPolicy;
@@ -224,7 +224,7 @@ impl Store {
         if !row.try_get::<bool, _>("claimed")? {
             return Ok(Vec::new());
         }
-        let (run_at, retry) = (row.try_get("run_at")?, policy(&row)?);
+        let (run_at, retry) = (row.try_get("run_at")?, policy(&row, POLICY)?);
         Ok(items.iter().map(|item| Claimed::at_once(item, run_at, retry)).collect())
     }
 

@@ -50,7 +50,7 @@ impl Store {
         let mut joined: Vec<Claimed> = self
             .query_as(self.sql().join.clone())
             .bind(worker)
-            .bind(&after.first.pool)
+            .bind(&*after.first.pool)
             .bind(after.functions)
             .bind(after.grouped)
             .bind(after.first.run_at)

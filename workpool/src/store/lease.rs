@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
-use super::claim::policy;
+use super::claim::{POLICY, policy};
 use super::time::micros;
 use super::{SqlResult, Store, Timestamp, row};
 use crate::failpoint;
@@ -47,7 +47,7 @@ impl FromRow<'_, PgRow> for Abandoned {
             fence: row.try_get("fence")?,
             lost: row.try_get("lost")?,
             cancel_requested: row.try_get("cancel_requested")?,
-            retry: policy(row)?,
+            retry: policy(row, POLICY)?,
         })
     }
 }

@@ -59,10 +59,7 @@ impl Dispatcher {
     ) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
         for row in claimed {
-            match found.get_mut(&*row.pool) {
-                Some(rows) => rows.push(row),
-                None => drop(found.insert(row.pool.as_str().into(), vec![row])),
-            }
+            found.entry(Arc::clone(&row.pool)).or_default().push(row);
         }
         let took = begun.elapsed();
         for ask in asks {

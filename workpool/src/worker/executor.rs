@@ -112,7 +112,7 @@ impl Item {
             attempt: self.row.attempt,
             fence: self.row.fence,
             pool: Arc::clone(&self.pool),
-            function: self.row.function.as_str().into(),
+            function: Arc::clone(&self.row.function),
             started: self.started,
             lag_ms: self.row.lag_ms(),
             calls: self.row.calls,

@@ -16,4 +16,4 @@ WITH gone AS (
     FULL JOIN unnest($3::uuid[], $4::text[]) AS e (id, result) ON e.id = g.id
     WHERE g.pool IS NOT NULL AND (g.status_ttl_ms IS NULL OR g.status_ttl_ms > 0)
 )
-SELECT id FROM gone
+SELECT COALESCE(array_agg(id), '{}') AS ended FROM gone
