@@ -12,6 +12,7 @@ const LAYERS: [&[&str]; 14] = [
         "failure",
         "error",
         "finite",
+        "cancellation",
         "function",
         "payload",
         "telemetry",

@@ -6,11 +6,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use sqlx::postgres::PgConnection;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::BoxFuture;
 use crate::cancel;
+use crate::cancellation::Cancellation;
 use crate::error::{Error, Result};
 use crate::handle::Workpool;
 use crate::store::NewWork;
@@ -56,7 +56,7 @@ pub(crate) struct Attempt {
     pub(crate) worker: Uuid,
     pub(crate) number: i32,
     pub(crate) fence: i32,
-    pub(crate) canceled: CancellationToken,
+    pub(crate) canceled: Arc<Cancellation>,
 }
 
 macro_rules! attempt_methods {
@@ -89,13 +89,13 @@ macro_rules! attempt_methods {
             /// Resolves when somebody cancels this work, or when this attempt has lost its lease.
             /// To stop then is the function's choice.
             pub async fn canceled(&self) {
-                self.attempt.canceled.cancelled().await;
+                self.attempt.canceled.canceled().await;
             }
 
             /// Whether somebody canceled this work, or this attempt has lost its lease.
             #[must_use]
             pub fn is_canceled(&self) -> bool {
-                self.attempt.canceled.is_cancelled()
+                self.attempt.canceled.is_canceled()
             }
 
             /// The handle that the worker was started with. What is written through it does not

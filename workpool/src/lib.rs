@@ -70,6 +70,7 @@
 pub mod __private;
 mod backoff;
 mod cancel;
+mod cancellation;
 mod connect;
 mod context;
 #[cfg(feature = "dashboard")]

@@ -1,43 +1,59 @@
 //! What follows once the end of an attempt is known to be written: books, events, wake-ups.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::dispatcher::Event;
 use super::ends::{End, Verdict, Writer};
 use super::shared::Shared;
 use crate::hub::Hint;
-use crate::telemetry::{self, AttemptFields};
+use crate::store::Counters;
+use crate::telemetry::{self, AttemptFields, PoolLog};
 
-/// Counts and logs one end. `written`: its fence matched.
-pub(crate) fn ended(shared: &Shared, end: &End, written: bool) {
-    shared.put_down(end.id, end.fence);
-    if !written {
-        end.meter.fenced();
-        return telemetry::fenced(end.id, end.attempt);
-    }
-    let Some(status) = end.verdict.status() else { return };
-    let duration = end.started.elapsed();
-    shared.count(&end.pool, |counters| {
-        match &end.verdict {
-            Verdict::Success(_) => counters.succeeded += 1,
-            Verdict::Failed(_) => counters.failed += 1,
-            Verdict::Retry(..) => counters.retries += 1,
-            Verdict::Canceled(_) => counters.stopped += 1,
-            Verdict::Release => {}
+/// Counts and logs ends. `written`: whether the fence of one matched.
+pub(crate) fn ended(shared: &Shared, ends: &[End], written: impl Fn(&End) -> bool) {
+    shared.put_down(ends);
+    let now = Instant::now();
+    for ends in ends.chunk_by(|a, b| a.pool == b.pool) {
+        let (pool, written) = (&ends[0].pool, |end: &&End| written(end));
+        shared.count(pool, |counters| {
+            ends.iter().filter(written).for_each(|end| count(counters, end, end.took(now)));
+        });
+        let log = shared.log(pool);
+        for end in ends {
+            if written(&end) {
+                tell(&log, end, end.took(now));
+            } else {
+                end.meter.fenced();
+                telemetry::fenced(end.id, end.attempt);
+            }
         }
-        counters.lag.count(end.lag_ms.max(0).saturating_mul(1000));
-        counters.duration.count(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
-    });
+    }
+}
+
+fn count(counters: &mut Counters, end: &End, duration: Duration) {
+    match &end.verdict {
+        Verdict::Success(_) => counters.succeeded += 1,
+        Verdict::Failed(_) => counters.failed += 1,
+        Verdict::Retry(..) => counters.retries += 1,
+        Verdict::Canceled(_) => counters.stopped += 1,
+        Verdict::Release => return,
+    }
+    counters.lag.count(end.lag_ms.max(0).saturating_mul(1000));
+    counters.duration.count(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));
+}
+
+fn tell(log: &PoolLog, end: &End, duration: Duration) {
+    let Some(status) = end.verdict.status() else { return };
+    end.meter.ended(status, duration);
     let fields = AttemptFields {
         work_id: end.id,
         pool: &end.pool,
         function: &end.function,
         attempt: end.attempt,
     };
-    end.meter.ended(status, duration);
     let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    telemetry::completed(&shared.log(&end.pool), fields, status, duration_ms);
+    telemetry::completed(log, fields, status, duration_ms);
 }
 
 /// Gives slots back to the dispatcher, and tells whoever watches the pool. `again`: after this time

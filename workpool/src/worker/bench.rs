@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::completer;
@@ -22,7 +21,7 @@ pub fn action_ctx(workpool: &Workpool) -> ActionCtx {
         worker: Uuid::nil(),
         number: 1,
         fence: 1,
-        canceled: CancellationToken::new(),
+        canceled: Arc::default(),
     };
     ActionCtx { attempt }
 }

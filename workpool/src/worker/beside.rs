@@ -66,7 +66,7 @@ impl Turn {
             for callback in callbacks {
                 callbacks::hand_over(&self.shared, callback);
             }
-            Ok(matched.into_iter().collect())
+            Ok(matched)
         };
         let (ended, claimed) = tokio::join!(end, self.claim_behind(told, distance));
         let (claimed, claim) = match claimed {

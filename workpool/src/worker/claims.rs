@@ -58,8 +58,12 @@ impl Dispatcher {
         note: Note,
     ) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
-        for row in claimed {
-            found.entry(Arc::clone(&row.pool)).or_default().push(row);
+        if let [ask] = asks {
+            found.insert(Arc::clone(&ask.pool), claimed);
+        } else {
+            for row in claimed {
+                found.entry(Arc::clone(&row.pool)).or_default().push(row);
+            }
         }
         let took = begun.elapsed();
         for ask in asks {
@@ -94,8 +98,7 @@ impl Dispatcher {
         // A full pool waits for an end: nothing else is claimed meanwhile.
         let waits = self.pools.get(name).is_some_and(PoolState::waits_for_slots);
         self.shared.meter.claimed(name, found);
-        let taken = rows.into_iter().map(|row| executor::take(&self.shared, row, name));
-        let taken: Vec<_> = taken.collect();
+        let taken = executor::take_all(&self.shared, rows, name);
         if found >= MANY && !waits {
             let shared = Arc::clone(&self.shared);
             self.shared.attempts.spawn(async move { executor::start_all(&shared, taken) });

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::{End, Sent, Step, Verdict, send};
+use super::ends::{End, Matched, Sent, Step, Verdict, send};
 use super::shared::Shared;
 use super::{after, callbacks};
 use crate::BoxFuture;
@@ -36,7 +36,9 @@ pub(crate) async fn run(
             // What has come is written first.
             biased;
             _ = inbox.recv_many(&mut batch, BATCH) => {
-                write_all(&shared, std::mem::take(&mut batch)).await;
+                // With room for as many as there were.
+                let next = Vec::with_capacity(batch.len());
+                write_all(&shared, std::mem::replace(&mut batch, next)).await;
             }
             () = ended.cancelled() => break,
         }
@@ -45,9 +47,15 @@ pub(crate) async fn run(
 
 /// What one statement can write: ends of one kind and one fence number.
 pub(super) fn groups(batch: Vec<End>) -> BTreeMap<(Step, i32), Vec<End>> {
+    let key = |end: &End| (end.step(), end.fence);
+    if let Some(first) = batch.first().map(key)
+        && batch.iter().all(|end| key(end) == first)
+    {
+        return BTreeMap::from([(first, batch)]);
+    }
     let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for end in batch {
-        groups.entry((end.step(), end.fence)).or_default().push(end);
+        groups.entry(key(&end)).or_default().push(end);
     }
     groups
 }
@@ -147,27 +155,25 @@ fn refuse(end: &mut End, error: &sqlx::Error) -> bool {
 async fn book(
     shared: &Arc<Shared>,
     step: Step,
-    ends: Vec<End>,
+    mut ends: Vec<End>,
     sent: Sent,
     resent: bool,
 ) -> Vec<End> {
     for callback in sent.callbacks {
         callbacks::hand_over(shared, callback);
     }
-    let mut canceled = Vec::new();
+    let matched = Matched::of(&sent.matched, ends.len());
+    let refused = |end: &mut End| step == Step::Retry && !matched.has(end);
+    let canceled = ends.extract_if(.., refused);
+    let canceled = canceled.map(|end| End { verdict: end.verdict.canceled(), ..end }).collect();
+    // After a lost answer, what is not there any more was written the first time.
+    after::ended(shared, &ends, |end| resent || matched.has(end));
     let mut freed = HashMap::new();
-    for mut end in ends {
-        let matched = sent.matched.contains(&end.id);
-        if !matched && step == Step::Retry {
-            end.verdict = end.verdict.canceled();
-            canceled.push(end);
-            continue;
-        }
-        // After a lost answer, what is not there any more was written the first time.
-        after::ended(shared, &end, matched || resent);
-        let (items, again) = freed.entry(Arc::clone(&end.pool)).or_insert((0, None));
-        *items += 1;
-        *again = (*again).into_iter().chain(end.verdict.again()).min();
+    for ends in ends.chunk_by(|a, b| a.pool == b.pool) {
+        let (items, again) = freed.entry(Arc::clone(&ends[0].pool)).or_insert((0, None));
+        *items += i64::try_from(ends.len()).unwrap_or(i64::MAX);
+        *again =
+            (*again).into_iter().chain(ends.iter().filter_map(|end| end.verdict.again())).min();
     }
     for (pool, freed) in freed {
         after::freed(shared, &pool, freed, step.writer()).await;

@@ -40,6 +40,11 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// How long it ran, until then.
+    pub(crate) fn took(&self, then: Instant) -> Duration {
+        then.saturating_duration_since(self.started)
+    }
+
     /// How it is stored when it ends the work.
     pub(crate) fn ended(&self) -> Ended {
         Ended { trace: self.trace.clone(), ..self.verdict.ended(self.id, self.attempt) }
@@ -98,9 +103,23 @@ impl Step {
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
     /// The ids whose fence matched.
-    pub(crate) matched: HashSet<Uuid>,
+    pub(crate) matched: Vec<Uuid>,
     /// Callbacks that are ours now.
     pub(crate) callbacks: Vec<RawCallback>,
+}
+
+/// Which ends of a statement were written.
+pub(super) struct Matched(Option<HashSet<Uuid>>);
+
+impl Matched {
+    /// Of so many ends those with these ids: mostly all.
+    pub(super) fn of(ids: &[Uuid], ends: usize) -> Self {
+        Self((ids.len() != ends).then(|| ids.iter().copied().collect()))
+    }
+
+    pub(super) fn has(&self, end: &End) -> bool {
+        self.0.as_ref().is_none_or(|ids| ids.contains(&end.id))
+    }
 }
 
 impl End {
@@ -208,7 +227,7 @@ pub(crate) async fn send(
                 failpoint::reach(failpoint::RETRY_DONE, conn).await.map(|()| back)
             };
             let back = ending.run(retry).await?;
-            Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
+            Ok(Sent { matched: back, callbacks: Vec::new() })
         }
         Step::Release => {
             let ids: Vec<_> = ends.iter().map(|end| end.id).collect();
@@ -218,7 +237,7 @@ pub(crate) async fn send(
                 failpoint::reach(failpoint::RELEASE_DONE, conn).await.map(|()| back)
             };
             let back = ending.run(release).await?;
-            Ok(Sent { matched: back.into_iter().collect(), callbacks: Vec::new() })
+            Ok(Sent { matched: back, callbacks: Vec::new() })
         }
         Step::Succeed => {
             let ended: Vec<_> = ends.iter().filter_map(End::succeeded).collect();
@@ -228,7 +247,7 @@ pub(crate) async fn send(
                 failpoint::reach(failpoint::FINISH_DONE, conn).await.map(|()| done)
             };
             let done = ending.run(succeed).await?;
-            Ok(Sent { matched: done.into_iter().collect(), callbacks: Vec::new() })
+            Ok(Sent { matched: done, callbacks: Vec::new() })
         }
         Step::Call | Step::Finish => {
             let ended: Vec<_> = ends.iter().map(End::ended).collect();
@@ -248,7 +267,7 @@ pub(crate) async fn send(
                     shared.callbacks_uncertain.store(true, Ordering::Release);
                 }
             })?;
-            Ok(Sent { matched: done.ids.into_iter().collect(), callbacks: done.callbacks })
+            Ok(Sent { matched: done.ids, callbacks: done.callbacks })
         }
     }
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Instant;
 
-use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
@@ -13,6 +12,7 @@ use super::ends::{self, End, Verdict};
 use super::guard::{self, Ran};
 use super::shared::Shared;
 use super::{query, transaction};
+use crate::cancellation::Cancellation;
 use crate::context::ActionCtx;
 use crate::failpoint;
 use crate::failure::{Advice, Failure, FailureKind};
@@ -20,7 +20,7 @@ use crate::meter::FunctionMeter;
 use crate::registry::Handler;
 use crate::retry::RetryPolicy;
 use crate::store::{Claimed, Ended, is_refusal};
-use crate::telemetry::{self, AttemptFields};
+use crate::telemetry::{self, AttemptFields, PoolLog};
 use crate::trace;
 
 /// A claimed item on its way through this process.
@@ -28,7 +28,8 @@ use crate::trace;
 pub(crate) struct Item {
     pub(crate) row: Claimed,
     pub(crate) pool: Arc<str>,
-    pub(crate) canceled: CancellationToken,
+    pub(super) log: Arc<PoolLog>,
+    pub(crate) canceled: Arc<Cancellation>,
     pub(crate) started: Instant,
     /// Its span, when somebody traces.
     trace: Option<String>,
@@ -40,17 +41,12 @@ pub(crate) struct Item {
 
 impl Item {
     /// A claimed row, and the span that its attempt runs in.
-    pub(crate) fn new(
-        shared: &Shared,
-        row: Claimed,
-        pool: Arc<str>,
-        meter: FunctionMeter,
-        canceled: CancellationToken,
-    ) -> (Self, Span) {
+    pub(crate) fn new(shared: &Shared, taken: Taken) -> (Self, Span) {
+        let Taken { row, pool, log, meter, canceled } = taken;
         let (started, announced) = (Instant::now(), Once::new());
         let general = AtomicBool::new(false);
         let mut item =
-            Self { row, pool, canceled, started, trace: None, meter, announced, general };
+            Self { row, pool, log, canceled, started, trace: None, meter, announced, general };
         let span = telemetry::attempt_span(item.fields());
         let continues = shared.settings.continue_traces;
         item.trace = trace::follow(&span, item.row.trace.as_deref(), continues);
@@ -67,11 +63,11 @@ impl Item {
     }
 
     /// Its function is entered now: for the first time, if its transaction is run again.
-    pub(crate) fn entered(&self, shared: &Shared) {
+    pub(crate) fn entered(&self) {
         self.announced.call_once(|| {
             let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
             let lag_ms = self.row.lag_ms().saturating_add(here);
-            telemetry::started(&shared.log(&self.pool), self.fields(), lag_ms);
+            telemetry::started(&self.log, self.fields(), lag_ms);
             self.meter.started(lag_ms);
         });
     }
@@ -124,19 +120,29 @@ impl Item {
     }
 }
 
-/// An item whose claim is confirmed, and that is in hand.
+/// An item whose claim is confirmed.
 pub(super) struct Taken {
-    row: Claimed,
+    pub(super) row: Claimed,
     pool: Arc<str>,
-    meter: FunctionMeter,
-    canceled: CancellationToken,
+    log: Arc<PoolLog>,
+    pub(super) meter: FunctionMeter,
+    pub(super) canceled: Arc<Cancellation>,
 }
 
-/// Takes an item in hand whose claim is confirmed.
-pub(super) fn take(shared: &Shared, row: Claimed, pool: &Arc<str>) -> Taken {
-    let meter = shared.meter.function(pool, &row.function);
-    let canceled = shared.take_in_hand(&row, &meter);
-    Taken { row, pool: Arc::clone(pool), meter, canceled }
+impl Taken {
+    pub(super) fn of(shared: &Shared, row: Claimed, pool: &Arc<str>, log: &Arc<PoolLog>) -> Self {
+        let (pool, log) = (Arc::clone(pool), Arc::clone(log));
+        let meter = shared.meter.function(&pool, &row.function);
+        Self { row, pool, log, meter, canceled: shared.cancellation() }
+    }
+}
+
+/// Takes items of one pool in hand whose claim is confirmed.
+pub(super) fn take_all(shared: &Shared, rows: Vec<Claimed>, pool: &Arc<str>) -> Vec<Taken> {
+    let log = shared.log(pool);
+    let taken: Vec<_> = rows.into_iter().map(|row| Taken::of(shared, row, pool, &log)).collect();
+    shared.take_in_hand(&taken);
+    taken
 }
 
 /// Starts a task for each.
@@ -147,8 +153,7 @@ pub(super) fn start_all(shared: &Arc<Shared>, taken: Vec<Taken>) {
 }
 
 fn start(shared: &Arc<Shared>, taken: Taken) {
-    let Taken { row, pool, meter, canceled } = taken;
-    let (item, span) = Item::new(shared, row, pool, meter, canceled);
+    let (item, span) = Item::new(shared, taken);
     let shared = Arc::clone(shared);
     let tracker = shared.attempts.clone();
     tracker.spawn(
@@ -186,9 +191,9 @@ async fn execute(shared: &Arc<Shared>, item: &Item) -> Option<Verdict> {
     }
     match entry.handler {
         Handler::Action(run) => {
-            let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
+            let attempt = shared.attempt(item.row.id, item.key(), &item.canceled);
             let ctx = ActionCtx { attempt };
-            item.entered(shared);
+            item.entered();
             let body = async { run(&ctx, &item.row.args).await };
             let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
             Some(action_verdict(ran, item.row.retry, item.row.attempt))

@@ -13,7 +13,7 @@ use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::callbacks;
-use super::executor::Item;
+use super::executor::{Item, Taken};
 use super::guard::{self, Ran};
 use super::job::Job;
 use super::shared::Shared;
@@ -145,9 +145,7 @@ impl Members<'_> {
         }
         for row in joined {
             let Some(Handler::Mutation(run)) = shared.handler(&row.function) else { break };
-            let meter = shared.meter.function(&first.pool, &row.function);
-            let (pool, canceled) = (Arc::clone(&first.pool), shared.lease.lost.child_token());
-            let (item, span) = Item::new(shared, row, pool, meter, canceled);
+            let (item, span) = Item::new(shared, Taken::of(shared, row, &first.pool, &first.log));
             let Some(result) = self.run(Job::Mutation(&item, run), span).await? else { break };
             items.push((item, result));
         }
@@ -180,7 +178,7 @@ impl Members<'_> {
         if over || !shared.lease.is_valid() || !self.keep(self.stride).await? {
             return Ok(None);
         }
-        job.entered(shared);
+        job.entered();
         let attempt = job.attempt(shared);
         let mut ctx = MutationCtx::new(&attempt, self.conn);
         let ran = guard::run(job.run(&mut ctx), Some(PATIENCE), &shared.cut).instrument(span);

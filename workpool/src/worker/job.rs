@@ -57,21 +57,19 @@ impl Job<'_> {
         }
     }
 
-    pub(crate) fn entered(&self, shared: &Shared) {
+    pub(crate) fn entered(&self) {
         if let Self::Mutation(item, _) = self {
-            item.entered(shared);
+            item.entered();
         }
     }
 
     /// The context that its body is given.
     pub(crate) fn attempt(&self, shared: &Shared) -> Attempt {
         match self {
-            Self::Mutation(item, _) => {
-                shared.attempt(item.row.id, item.key(), item.canceled.clone())
-            }
+            Self::Mutation(item, _) => shared.attempt(item.row.id, item.key(), &item.canceled),
             Self::Callback(callback, _) => {
                 let key = (callback.attempt, callback.fence);
-                shared.attempt(callback.id, key, shared.lease.lost.child_token())
+                shared.attempt(callback.id, key, &shared.cancellation())
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What this process knows of its own lease: until when it is surely valid, and whether it is lost
 //! for good. Monotonic time only.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,16 +14,12 @@ pub(crate) struct Lease {
     /// Microseconds after `base`.
     valid_until: AtomicU64,
     /// Fires when the database says that others have taken over.
-    pub(crate) lost: CancellationToken,
+    pub(crate) lost: Arc<CancellationToken>,
 }
 
 impl Lease {
     pub(crate) fn new() -> Self {
-        Self {
-            base: Instant::now(),
-            valid_until: AtomicU64::new(0),
-            lost: CancellationToken::new(),
-        }
+        Self { base: Instant::now(), valid_until: AtomicU64::new(0), lost: Arc::default() }
     }
 
     /// Notes a renewal that was sent at `sent`: valid for four fifths of the lease from then, which

@@ -24,7 +24,7 @@ pub(crate) async fn run(
     spec: &FunctionSpec,
     handler: QueryFn,
 ) -> Option<Verdict> {
-    let attempt = shared.attempt(item.row.id, item.key(), item.canceled.clone());
+    let attempt = shared.attempt(item.row.id, item.key(), &item.canceled);
     let mut again = Again::new(shared);
     loop {
         let tried = once(shared, &attempt, item, spec, handler).await;
@@ -70,7 +70,7 @@ async fn conduct(
     let bodies = &shared.connections.bodies;
     let begin = conn.begin_with(shared.connections.begin_reading.clone());
     let mut tx = bodies.in_time(begin).await.map_err(Tried::Unreachable)?;
-    item.entered(shared);
+    item.entered();
     let mut ctx = QueryCtx { attempt, conn: &mut tx };
     let body = async { handler(&mut ctx, &item.row.args).await };
     match guard::run(body, spec.timeout, &shared.cut).await {

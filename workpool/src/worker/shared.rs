@@ -16,15 +16,17 @@ use super::caution::Caution;
 use super::connections::Connections;
 use super::dispatcher::Event;
 use super::ends::{End, Writer};
+use super::executor::Taken;
 use super::lease::Lease;
 use super::permits::Permits;
 use crate::backoff::{Backoff, Troubles};
+use crate::cancellation::Cancellation;
 use crate::context::{Attempt, State};
 use crate::desk::Desk;
 use crate::handle::Workpool;
-use crate::meter::{self, FunctionMeter, Level, Meter};
+use crate::meter::{self, Level, Meter};
 use crate::registry::{Handler, Registry};
-use crate::store::{Claimed, Counters, RawCallback, SqlResult, Store};
+use crate::store::{Counters, RawCallback, SqlResult, Store};
 use crate::telemetry::PoolLog;
 
 /// One registered life of a worker, under an id that is never used again.
@@ -78,7 +80,7 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 struct InHand {
     fence: i32,
-    canceled: CancellationToken,
+    canceled: Arc<Cancellation>,
     _running: Level,
 }
 
@@ -174,20 +176,27 @@ impl Shared {
         Backoff::counted(what, Arc::clone(&self.troubles))
     }
 
-    /// Notes that an item is ours, from its claim until its end is known to be written.
-    pub(crate) fn take_in_hand(&self, item: &Claimed, meter: &FunctionMeter) -> CancellationToken {
-        let canceled = self.lease.lost.child_token();
-        let held =
-            InHand { fence: item.fence, canceled: canceled.clone(), _running: meter.running() };
-        locked(&self.in_hand).insert(item.id, held);
-        canceled
+    /// What an attempt asks whether it is to stop.
+    pub(crate) fn cancellation(&self) -> Arc<Cancellation> {
+        Cancellation::of(&self.lease.lost)
     }
 
-    /// The end of a claim is written; a later claim of the same item stays in hand.
-    pub(crate) fn put_down(&self, id: Uuid, fence: i32) {
+    /// Notes that items are ours, from their claim until their ends are known to be written.
+    pub(super) fn take_in_hand(&self, items: &[Taken]) {
         let mut in_hand = locked(&self.in_hand);
-        if in_hand.get(&id).is_some_and(|held| held.fence == fence) {
-            in_hand.remove(&id);
+        in_hand.extend(items.iter().map(|Taken { row, canceled, meter, .. }| {
+            let canceled = Arc::clone(canceled);
+            (row.id, InHand { fence: row.fence, canceled, _running: meter.running() })
+        }));
+    }
+
+    /// The ends of claims are written; a later claim of the same item stays in hand.
+    pub(crate) fn put_down<'e>(&self, ends: impl IntoIterator<Item = &'e End>) {
+        let mut in_hand = locked(&self.in_hand);
+        for end in ends {
+            if in_hand.get(&end.id).is_some_and(|held| held.fence == end.fence) {
+                in_hand.remove(&end.id);
+            }
         }
     }
 
@@ -211,7 +220,7 @@ impl Shared {
         &self,
         id: Uuid,
         (number, fence): (i32, i32),
-        canceled: CancellationToken,
+        canceled: &Arc<Cancellation>,
     ) -> Attempt {
         Attempt {
             workpool: self.workpool.clone(),
@@ -220,7 +229,7 @@ impl Shared {
             worker: self.worker,
             number,
             fence,
-            canceled,
+            canceled: Arc::clone(canceled),
         }
     }
 

@@ -65,10 +65,10 @@ pub(crate) async fn mutation(
     let others = if spec.grouped { Others::Waiting } else { Others::Nobody };
     match repeat(shared, Job::Mutation(item, run), spec.timeout, others).await {
         Tried::Committed(Done { result, called, group, .. }) => {
-            after::ended(shared, &item.end(Verdict::Success(result)), true);
-            for (member, result) in group.items {
-                after::ended(shared, &member.end(Verdict::Success(result)), true);
-            }
+            let mut ends = vec![item.end(Verdict::Success(result))];
+            let others = group.items.into_iter();
+            ends.extend(others.map(|(member, result)| member.end(Verdict::Success(result))));
+            after::ended(shared, &ends, |_| true);
             for callback in called {
                 callbacks::hand_over(shared, callback);
             }
@@ -227,7 +227,7 @@ async fn conduct(
     let mut tx = job.link(shared).in_time(begin).await.map_err(Tried::Unreachable)?;
     let reached = failpoint::reach(job.points().begun, &mut *tx).await;
     reached.map_err(|error| Broken::Known(refused(error)))?;
-    job.entered(shared);
+    job.entered();
     let mut ctx = MutationCtx::new(attempt, &mut tx);
     match guard::run(job.run(&mut ctx), limit, &shared.cut).await {
         Ran::Returned(Ok(result)) => {

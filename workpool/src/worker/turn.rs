@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::after;
 use super::beside::MANY;
 use super::dispatcher::Dispatcher;
-use super::ends::{End, Writer};
+use super::ends::{End, Matched, Writer};
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
@@ -138,8 +138,9 @@ impl Dispatcher {
     /// Takes in what came of it.
     fn over(&mut self, mut turn: Turn, answer: SqlResult<Turned>) -> SqlResult<()> {
         let mut ended = HashMap::new();
-        for end in &turn.ends {
-            *ended.entry(Arc::clone(&end.pool)).or_insert(0) += 1;
+        for ends in turn.ends.chunk_by(|a, b| a.pool == b.pool) {
+            *ended.entry(Arc::clone(&ends[0].pool)).or_insert(0) +=
+                i64::try_from(ends.len()).unwrap_or(i64::MAX);
         }
         for (name, items) in &ended {
             if let Some(pool) = self.pools.get_mut(name) {
@@ -158,7 +159,7 @@ impl Dispatcher {
                 let note = if marked { PoolState::claimed_marked } else { PoolState::claimed };
                 self.start_all(&turn.asks, turned.claimed, turn.begun, note);
                 // What is started need not wait for the books of what has ended.
-                self.book(std::mem::take(&mut turn.ends), &turned.ended, ended.into_keys());
+                self.book(&std::mem::take(&mut turn.ends), &turned.ended, ended.into_keys());
                 Ok(())
             }
             Err(error) if is_locked(&error) || is_refusal(&error) => {
@@ -183,11 +184,9 @@ impl Dispatcher {
         }
     }
 
-    fn book(&self, ends: Vec<End>, written: &[Uuid], pools: impl Iterator<Item = Arc<str>>) {
-        let all = written.len() == ends.len();
-        for end in ends {
-            after::ended(&self.shared, &end, all || written.contains(&end.id));
-        }
+    fn book(&self, ends: &[End], written: &[Uuid], pools: impl Iterator<Item = Arc<str>>) {
+        let matched = Matched::of(written, ends.len());
+        after::ended(&self.shared, ends, |end| matched.has(end));
         for name in pools {
             after::changed_soon(&self.shared, &name);
         }
