@@ -29,6 +29,7 @@ mod retries;
 mod roles;
 mod schema;
 mod shapes;
+mod starts;
 mod starved;
 mod state;
 mod status;

@@ -12,15 +12,12 @@ use super::bounds::{Survey, Walk};
 use super::dispatcher::{Dispatcher, Event};
 use super::executor;
 use super::pools::PoolState;
+use super::starter;
 use crate::desk::Return;
 use crate::store::{Ask, Claimed, SqlResult};
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
-
-/// From so many items on, those of a claim are started beside the next one. They are in hand before:
-/// what is marked as ours and not in hand is handed back.
-const MANY: i64 = 16;
 
 /// The most pools of one survey.
 const SURVEYED: usize = 8;
@@ -94,17 +91,8 @@ impl Dispatcher {
 
     /// Starts what was claimed of one pool, in order.
     fn start(&self, name: &Arc<str>, rows: Vec<Claimed>) {
-        let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        // A full pool waits for an end: nothing else is claimed meanwhile.
-        let waits = self.pools.get(name).is_some_and(PoolState::waits_for_slots);
-        self.shared.meter.claimed(name, found);
-        let taken = executor::take_all(&self.shared, rows, name);
-        if found >= MANY && !waits {
-            let shared = Arc::clone(&self.shared);
-            self.shared.attempts.spawn(async move { executor::start_all(&shared, taken) });
-        } else {
-            executor::start_all(&self.shared, taken);
-        }
+        self.shared.meter.claimed(name, i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        starter::start_all(&self.shared, executor::take_all(&self.shared, rows, name));
     }
 
     /// Asks the pools that want it, and now and then all, what is due. True: there is something to

@@ -1,5 +1,5 @@
-//! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. One
-//! task an item; nothing of the user's runs in the tasks of the worker.
+//! Runs one claimed item: finds its function, enters it, turns how it went into a verdict. Nothing of
+//! the user's runs in the loops of the worker.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
@@ -145,34 +145,27 @@ pub(super) fn take_all(shared: &Shared, rows: Vec<Claimed>, pool: &Arc<str>) -> 
     taken
 }
 
-/// Starts a task for each.
-pub(super) fn start_all(shared: &Arc<Shared>, taken: Vec<Taken>) {
-    for one in taken {
-        start(shared, one);
-    }
-}
-
-fn start(shared: &Arc<Shared>, taken: Taken) {
-    let (item, span) = Item::new(shared, taken);
-    let shared = Arc::clone(shared);
-    let tracker = shared.attempts.clone();
-    tracker.spawn(
-        async move {
-            // A panic that gets here came from a destructor. If the end is written, this one is
-            // refused by its fence, and nobody has the callback that was claimed with it.
-            let verdict = guard::caught(execute(&shared, &item)).await.unwrap_or_else(|panic| {
-                shared.callbacks_uncertain.store(true, Ordering::Release);
-                Some(Verdict::Failed(panic))
-            });
-            if let Some(verdict) = verdict {
-                if let Some(failure) = verdict.failure() {
-                    trace::failed(failure);
-                }
-                ends::leave(&shared, item.end(verdict));
+/// Runs an item, and leaves its end to whoever writes it.
+pub(super) fn attempt(
+    shared: Arc<Shared>,
+    taken: Taken,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (item, span) = Item::new(&shared, taken);
+    let attempt = async move {
+        // A panic that gets here came from a destructor. If the end is written, this one is
+        // refused by its fence, and nobody has the callback that was claimed with it.
+        let verdict = guard::caught(execute(&shared, &item)).await.unwrap_or_else(|panic| {
+            shared.callbacks_uncertain.store(true, Ordering::Release);
+            Some(Verdict::Failed(panic))
+        });
+        if let Some(verdict) = verdict {
+            if let Some(failure) = verdict.failure() {
+                trace::failed(failure);
             }
+            ends::leave(&shared, item.end(verdict));
         }
-        .instrument(span),
-    );
+    };
+    attempt.instrument(span)
 }
 
 /// None: the end is written already, in the transaction of the body, or is not ours to write.

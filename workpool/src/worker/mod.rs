@@ -41,6 +41,7 @@ mod recovery;
 mod settings;
 mod shared;
 mod silence;
+mod starter;
 mod sync;
 mod transaction;
 mod turn;
