@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::dispatcher::Event;
-use super::ends::{End, Verdict, Writer};
+use super::ends::{End, Verdict, Writer, by_pool};
 use super::shared::Shared;
 use crate::hub::Hint;
 use crate::store::Counters;
@@ -14,14 +14,16 @@ use crate::telemetry::{self, AttemptFields, PoolLog};
 pub(crate) fn ended(shared: &Shared, ends: &[End], written: impl Fn(&End) -> bool) {
     shared.put_down(ends);
     let now = Instant::now();
-    for ends in ends.chunk_by(|a, b| a.pool == b.pool) {
-        let (pool, written) = (&ends[0].pool, |end: &&End| written(end));
-        shared.count(pool, |counters| {
-            ends.iter().filter(written).for_each(|end| count(counters, end, end.took(now)));
-        });
+    for (pool, ends) in by_pool(ends) {
+        let counts = |end: &&End| written(end) && end.verdict.status().is_some();
+        if ends.iter().any(|end| counts(&end)) {
+            shared.count(pool, |counters| {
+                ends.iter().filter(counts).for_each(|end| count(counters, end, end.took(now)));
+            });
+        }
         let log = shared.log(pool);
         for end in ends {
-            if written(&end) {
+            if written(end) {
                 tell(&log, end, end.took(now));
             } else {
                 end.meter.fenced();
@@ -37,7 +39,7 @@ fn count(counters: &mut Counters, end: &End, duration: Duration) {
         Verdict::Failed(_) => counters.failed += 1,
         Verdict::Retry(..) => counters.retries += 1,
         Verdict::Canceled(_) => counters.stopped += 1,
-        Verdict::Release => return,
+        Verdict::Release => {}
     }
     counters.lag.count(end.lag_ms.max(0).saturating_mul(1000));
     counters.duration.count(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX));

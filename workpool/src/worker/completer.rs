@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::ends::{End, Matched, Sent, Step, Verdict, send};
+use super::ends::{End, Matched, Sent, Step, Verdict, by_pool, send};
 use super::shared::Shared;
 use super::{after, callbacks};
 use crate::BoxFuture;
@@ -169,8 +169,8 @@ async fn book(
     // After a lost answer, what is not there any more was written the first time.
     after::ended(shared, &ends, |end| resent || matched.has(end));
     let mut freed = HashMap::new();
-    for ends in ends.chunk_by(|a, b| a.pool == b.pool) {
-        let (items, again) = freed.entry(Arc::clone(&ends[0].pool)).or_insert((0, None));
+    for (pool, ends) in by_pool(&ends) {
+        let (items, again) = freed.entry(Arc::clone(pool)).or_insert((0, None));
         *items += i64::try_from(ends.len()).unwrap_or(i64::MAX);
         *again =
             (*again).into_iter().chain(ends.iter().filter_map(|end| end.verdict.again())).min();

@@ -108,6 +108,11 @@ pub(crate) struct Sent {
     pub(crate) callbacks: Vec<RawCallback>,
 }
 
+/// Ends that follow one another in one pool, by pool.
+pub(super) fn by_pool(ends: &[End]) -> impl Iterator<Item = (&Arc<str>, &[End])> {
+    ends.chunk_by(|a, b| a.pool == b.pool).map(|ends| (&ends[0].pool, ends))
+}
+
 /// Which ends of a statement were written.
 pub(super) struct Matched(Option<HashSet<Uuid>>);
 

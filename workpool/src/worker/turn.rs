@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::after;
 use super::beside::MANY;
 use super::dispatcher::Dispatcher;
-use super::ends::{End, Matched, Writer};
+use super::ends::{End, Matched, Writer, by_pool};
 use super::pools::PoolState;
 use super::shared::Shared;
 use crate::store::{Ask, SqlResult, Turned, is_locked, is_refusal};
@@ -138,8 +138,8 @@ impl Dispatcher {
     /// Takes in what came of it.
     fn over(&mut self, mut turn: Turn, answer: SqlResult<Turned>) -> SqlResult<()> {
         let mut ended = HashMap::new();
-        for ends in turn.ends.chunk_by(|a, b| a.pool == b.pool) {
-            *ended.entry(Arc::clone(&ends[0].pool)).or_insert(0) +=
+        for (pool, ends) in by_pool(&turn.ends) {
+            *ended.entry(Arc::clone(pool)).or_insert(0) +=
                 i64::try_from(ends.len()).unwrap_or(i64::MAX);
         }
         for (name, items) in &ended {
