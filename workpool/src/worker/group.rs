@@ -25,7 +25,7 @@ use crate::store::{After, Link, Member, RawCallback, SqlResult, is_broken, lost_
 
 /// The most of one transaction.
 pub(crate) const MOST: usize = 100;
-/// After so long no further body begins: others may wait for what is locked.
+/// After so long, on a server at ease, no further body begins: others may wait for what is locked.
 const BUDGET: Duration = Duration::from_millis(10);
 /// A body in company that takes longer is dropped, and runs again alone.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -85,9 +85,10 @@ pub(crate) async fn gather(
     others: Others<'_>,
     since: Instant,
 ) -> Result<Group, Broken> {
-    let room = room(since.elapsed());
+    let budget = shared.strain.stretched(BUDGET);
+    let room = room(since.elapsed(), budget);
     let stride = if shared.caution.is_careful(job.of()) { 1 } else { STRIDE };
-    let (link, until) = (job.link(shared), since + BUDGET);
+    let (link, until) = (job.link(shared), since + budget);
     let members = Members { shared, link, conn, until, of: job.of(), stride, kept: 0, run: 0 };
     match (job, others) {
         (Job::Mutation(first, _), Others::Waiting) if room > 1 && may_lead(shared, first) => {
@@ -102,9 +103,9 @@ pub(crate) async fn gather(
 
 /// How many bodies there may be time for, when the first took so long: with its beginning, it took
 /// longer than the others will.
-fn room(took: Duration) -> usize {
-    let times = 3 * BUDGET.as_micros() / took.as_micros().max(1);
-    if took > BUDGET { 0 } else { usize::try_from(times).map_or(MOST, |times| times.min(MOST)) }
+fn room(took: Duration, budget: Duration) -> usize {
+    let times = 3 * budget.as_micros() / took.as_micros().max(1);
+    if took > budget { 0 } else { usize::try_from(times).map_or(MOST, |times| times.min(MOST)) }
 }
 
 /// Where a group begins. None: the body of the first has broken the transaction, which its own end
@@ -238,8 +239,8 @@ mod tests {
 
     #[test]
     fn there_is_company_for_short_bodies_only() {
-        assert_eq!(room(Duration::from_micros(50)), MOST);
-        assert_eq!(room(Duration::from_millis(1)), 30);
-        assert_eq!(room(Duration::from_millis(11)), 0);
+        assert_eq!(room(Duration::from_micros(50), BUDGET), MOST);
+        assert_eq!(room(Duration::from_millis(1), BUDGET), 30);
+        assert_eq!(room(Duration::from_millis(11), BUDGET), 0);
     }
 }

@@ -42,6 +42,7 @@ mod settings;
 mod shared;
 mod silence;
 mod starter;
+mod strain;
 mod sync;
 mod transaction;
 mod turn;

@@ -19,6 +19,7 @@ use super::ends::{End, Writer};
 use super::executor::Taken;
 use super::lease::Lease;
 use super::permits::Permits;
+use super::strain::Strain;
 use crate::backoff::{Backoff, Troubles};
 use crate::cancellation::Cancellation;
 use crate::context::{Attempt, State};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) functions: Vec<&'static str>,
     pub(crate) grouped: Vec<&'static str>,
     pub(crate) caution: Caution,
+    pub(crate) strain: Strain,
     pub(crate) worker: Uuid,
     pub(crate) lease: Arc<Lease>,
     pub(crate) connections: Connections,
@@ -126,6 +128,7 @@ impl Shared {
             functions,
             grouped: parts.registry.grouped(),
             caution: Caution::default(),
+            strain: Strain::default(),
             workpool: parts.workpool,
             registry: parts.registry,
             state: parts.state,

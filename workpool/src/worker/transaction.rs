@@ -163,7 +163,7 @@ pub(crate) fn refused(error: sqlx::Error) -> Tried {
     if refusal { Tried::Failed(failure) } else { Tried::Again(failure) }
 }
 
-/// What ends a body's work takes longer only when it waits for a lock, or its plan is bad.
+/// What ends a body's work takes longer, on a server at ease, only when it waits for a lock, or its plan is bad.
 const SLOW: Duration = Duration::from_millis(5);
 
 async fn once(
@@ -225,6 +225,7 @@ async fn conduct(
     let since = Instant::now();
     let begin = conn.begin_with(shared.connections.begin.clone());
     let mut tx = job.link(shared).in_time(begin).await.map_err(Tried::Unreachable)?;
+    shared.strain.begun(since.elapsed(), Instant::now());
     let reached = failpoint::reach(job.points().begun, &mut *tx).await;
     reached.map_err(|error| Broken::Known(refused(error)))?;
     job.entered();
@@ -264,7 +265,7 @@ async fn commit(
     let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
     let since = Instant::now();
     let ended = link.in_time(job.end(shared, &mut tx, &done)).await;
-    done.slow = since.elapsed() > SLOW;
+    done.slow = since.elapsed() > shared.strain.stretched(SLOW);
     match ended {
         Ok(Some(called)) => done.called = called,
         Ok(None) => {
