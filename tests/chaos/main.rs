@@ -88,6 +88,15 @@ struct Options {
     /// The lease of a worker, in milliseconds; it is renewed four times as often.
     #[arg(long)]
     lease: Option<u64>,
+    /// The limits of the pools, instead of those of the scenario: `256,128`.
+    #[arg(long, value_delimiter = ',')]
+    limits: Vec<u32>,
+    /// How long attempts take at most, in milliseconds.
+    #[arg(long)]
+    takes: Option<u64>,
+    /// So many items are kept waiting.
+    #[arg(long)]
+    backlog: Option<i64>,
     /// A factor for every bound on time and on lines of log, for busy machines.
     #[arg(long, default_value_t = 1.0)]
     slack: f64,

@@ -77,6 +77,15 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// The same, but for what was asked for.
+    fn with(self, options: &Options) -> Self {
+        let limits = if options.limits.is_empty() { self.limits } else { options.limits.clone() };
+        let ms = options.takes.map_or(self.ms, |most| (0, most));
+        Self { limits, ms, backlog: options.backlog.unwrap_or(self.backlog), ..self }
+    }
+}
+
 /// A run in progress.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -104,6 +113,7 @@ impl Run {
         setting: Setting,
         seed: u64,
     ) -> anyhow::Result<Self> {
+        let setting = setting.with(options);
         let name = format!("workpool-chaos-{}-{seed}", setting.scenario);
         let folder: PathBuf =
             options.folder.clone().unwrap_or_else(|| std::env::temp_dir().join(name));
