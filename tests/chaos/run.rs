@@ -75,9 +75,7 @@ impl Setting {
             clocks: false,
         }
     }
-}
 
-impl Setting {
     /// The same, but for what was asked for.
     fn with(self, options: &Options) -> Self {
         let limits = if options.limits.is_empty() { self.limits } else { options.limits.clone() };

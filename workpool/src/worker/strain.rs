@@ -10,6 +10,7 @@ const WINDOW: Duration = Duration::from_mins(1);
 const SAMPLES: u32 = 16;
 /// Up to so many times the shortest are no strain.
 const USUAL: f64 = 3.0;
+/// Nothing is stretched further.
 const MOST: f64 = 10.0;
 
 /// As measured by beginning transactions, which is nothing but a round trip. Pure state, no I/O.
