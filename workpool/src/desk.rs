@@ -80,11 +80,16 @@ impl Desk {
         self.books().open = true;
     }
 
-    /// The worker is awake. What was taken of its slots meanwhile, by pool.
+    /// The worker is awake. What was taken of its slots meanwhile, by pool: of those pools nothing is
+    /// lent any more.
     pub(crate) fn close(&self) -> Vec<(Arc<str>, i64)> {
         let mut books = self.books();
         books.open = false;
-        std::mem::take(&mut books.taken)
+        let taken = std::mem::take(&mut books.taken);
+        for (pool, _) in &taken {
+            books.lent.remove(pool);
+        }
+        taken
     }
 
     /// What is lent of a pool from now on.
@@ -210,6 +215,16 @@ mod tests {
         assert!(desk.take(&items(1, "send")).is_none(), "none is left");
         let taken: i64 = desk.close().iter().map(|(_, slots)| slots).sum();
         assert_eq!((taken, desk.close().len(), desk.out().len()), (3, 0, 3));
+    }
+
+    #[test]
+    fn what_was_left_of_a_pool_is_not_lent_when_the_worker_has_been_awake() {
+        let (desk, _) = desk(true);
+        desk.open();
+        let _taken = desk.take(&items(1, "send")).unwrap();
+        desk.close();
+        desk.open();
+        assert!(desk.take(&items(1, "send")).is_none(), "it may have used what was left");
     }
 
     #[test]

@@ -340,7 +340,7 @@ impl Dispatcher {
         for (name, slots) in self.shared.desk.close() {
             if let Some(pool) = self.pools.get_mut(&name) {
                 pool.running += slots;
-                // What is left has to be said anew.
+                // The desk has dropped what was left: it has to be said anew.
                 pool.lent = None;
             }
         }
