@@ -1,10 +1,12 @@
 //! Enqueues that are under way at the same time share a statement; nobody notices but the server.
 
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
-use workpool::Error;
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use workpool::{Error, WorkId, Workpool};
 use workpool_tests::{Stage, patiently};
 
 use crate::functions::note;
@@ -62,6 +64,53 @@ async fn whoever_gives_up_waiting_does_not_keep_the_others() {
     note::enqueue(workpool, "kept".into()).await.unwrap();
     let (_, items) = stored(workpool.db()).await;
     assert_eq!(items, 2, "what was given to the writer is written");
+}
+
+#[tokio::test]
+async fn whoever_needs_the_only_connection_gets_it_while_enqueues_never_end() {
+    const SLOW: [&str; 2] = [
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            PERFORM pg_sleep(0.05);
+            RETURN NULL;
+        END $$",
+        "CREATE TRIGGER slow AFTER INSERT ON workpool.work EXECUTE FUNCTION slow()",
+    ];
+    let stage = Stage::new().await;
+    for statement in SLOW {
+        stage.execute(statement).await;
+    }
+    let one = PgPoolOptions::new().max_connections(1).connect(stage.url()).await.unwrap();
+    let workpool = Workpool::attach(one).await.unwrap();
+    let mut enqueues = Vec::new();
+    for n in 0..2 {
+        let workpool = workpool.clone();
+        enqueues.push(tokio::spawn(async move {
+            loop {
+                note::enqueue(&workpool, n.to_string()).await.unwrap();
+            }
+        }));
+        // One comes while that of the other is written, and so on.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..5 {
+        patiently("a connection", workpool.status(WorkId::<()>::new())).await.unwrap();
+    }
+    for task in enqueues {
+        task.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_enqueue_outside_of_a_runtime_stops_no_others() {
+    let stage = Stage::new().await;
+    let workpool = stage.workpool().clone();
+    let outside = std::thread::spawn(move || {
+        // It panics, as all that needs a runtime does.
+        note::enqueue(&workpool, "outside".into()).into_future().now_or_never()
+    });
+    assert!(tokio::task::spawn_blocking(|| outside.join()).await.unwrap().is_err());
+    let others = note::enqueue(stage.workpool(), "inside".into());
+    patiently("another one is written", others.into_future()).await.unwrap();
 }
 
 #[tokio::test]

@@ -128,6 +128,15 @@ impl Hub {
         }
     }
 
+    /// A worker has ended, and is ready for nothing any more.
+    pub(crate) fn forget_worker(&self, worker: Uuid) {
+        let mut pools = self.ready.lock().expect("no code panics with this lock");
+        pools.retain(|_, workers| {
+            workers.remove(&worker);
+            !workers.is_empty()
+        });
+    }
+
     fn desks(&self) -> MutexGuard<'_, Vec<Arc<Desk>>> {
         self.desks.lock().expect("no code panics with this lock")
     }
@@ -190,6 +199,16 @@ mod tests {
             assert_eq!(Hint::parse(garbage), Hint::Any);
         }
         assert_eq!(Hint::parse(&Hint::change_payload(&"x".repeat(200))), Hint::Any);
+    }
+
+    #[test]
+    fn a_worker_that_has_ended_is_ready_for_nothing() {
+        let (hub, workers) = (Hub::default(), [Uuid::from_u128(1), Uuid::from_u128(2)]);
+        for (pool, worker) in [("a", workers[0]), ("b", workers[0]), ("b", workers[1])] {
+            hub.set_ready(&pool.into(), worker, true);
+        }
+        hub.forget_worker(workers[0]);
+        assert_eq!(["a", "b"].map(|pool| hub.is_ready(pool)), [false, true]);
     }
 
     #[tokio::test]

@@ -99,7 +99,8 @@ impl Lanes {
     /// One writer at a time may keep its connection while nothing comes.
     pub(crate) fn linger(&self) -> Option<Linger<'_>> {
         let first = !self.lingering.swap(true, Ordering::AcqRel);
-        first.then_some(Linger(&self.lingering))
+        // Made only by the first: to drop one ends it.
+        first.then(|| Linger(&self.lingering))
     }
 }
 
@@ -133,5 +134,14 @@ mod tests {
         assert_eq!(lanes.take("emails", 10, 1_000_000).len(), 1, "it waits for the second");
         lanes.abandon("emails", &second);
         assert!(push().is_some(), "the second has closed it");
+    }
+
+    #[test]
+    fn one_at_a_time_keeps_a_connection_while_nothing_comes() {
+        let lanes = Lanes::default();
+        let first = lanes.linger();
+        assert!(first.is_some() && (0..2).all(|_| lanes.linger().is_none()));
+        drop(first);
+        assert!(lanes.linger().is_some());
     }
 }

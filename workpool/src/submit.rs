@@ -172,6 +172,13 @@ impl Workpool {
         self.write_surely(items, !ready, lost).await?;
         if ready {
             self.hub().send(Hint::Work(pool.into()));
+            if !self.hub().is_ready(pool) {
+                // Who was ready has ended meanwhile. Only a hint, like any other.
+                let announced = async |conn: &mut PgConnection| {
+                    self.store().enqueue(conn, pool, &[], true).await
+                };
+                let _ = self.run(announced).await;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Writes enqueues that have no transaction of the caller's: those of one pool that come while
 //! others are being written go together, in one statement and one commit.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ use crate::meter;
 use crate::store::{Claimed, Held, NewWork, is_transient};
 use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, note, write};
 
-/// How long a connection is kept for what may come next: to get one anew costs round trips.
+/// How long a connection is kept for what may come next: to get one anew costs round trips. And how
+/// long while there is always something to write: others may wait for one.
 const LINGER: Duration = Duration::from_millis(100);
 /// Of fewer connections none is kept from the application.
 const SPARE: u32 = 4;
@@ -32,8 +33,7 @@ pub(crate) async fn write_together(workpool: &Workpool, item: NewWork) -> Answer
     let (answer, answered) = oneshot::channel();
     if let Some(arrived) = workpool.lanes().push(Waiting { item, answer }) {
         let workpool = workpool.clone();
-        let patience = Box::pin(sleep(LINGER));
-        tokio::spawn(Writer { workpool, pool, arrived, quiet: 0, wakes: false, patience }.run());
+        tokio::spawn(Writer { workpool, pool, arrived, quiet: 0, wakes: false }.run());
     }
     answered.await.unwrap_or_else(|_| {
         // The runtime that the writer ran on has ended.
@@ -52,13 +52,10 @@ struct Writer {
     quiet: u32,
     /// It had to wake some: those that follow at once need not all do so too.
     wakes: bool,
-    /// One timer for all waits: to put one off costs nothing, a new one that is due first wakes the
-    /// thread that is to sleep.
-    patience: Pin<Box<Sleep>>,
 }
 
 impl Drop for Writer {
-    /// It may be cut off with its runtime: others must not wait for it.
+    /// It may be cut off with its runtime, or never begin without one: others must not wait for it.
     fn drop(&mut self) {
         self.workpool.lanes().abandon(&self.pool, &self.arrived);
     }
@@ -66,16 +63,25 @@ impl Drop for Writer {
 
 impl Writer {
     async fn run(mut self) {
-        let mut held = None;
+        // One timer for all waits: to put one off costs nothing, a new one that is due first wakes the
+        // thread that is to sleep.
+        let mut patience = pin!(sleep(LINGER));
+        let (mut held, mut since) = (None, Instant::now());
         loop {
             let batch = self.workpool.lanes().take(&self.pool, CHUNK_ROWS, CHUNK_BYTES);
             if !batch.is_empty() {
+                if held.is_none() {
+                    since = Instant::now();
+                }
                 self.write(&mut held, batch).await;
+                if !self.has_spare() || since.elapsed() > LINGER {
+                    held = None;
+                }
             } else if self.quiet > 0 {
                 self.announce(&mut held).await;
             } else {
                 self.wakes = false;
-                if held.is_none() || !self.more_comes().await {
+                if held.is_none() || !self.more_comes(patience.as_mut()).await {
                     held = None;
                     if self.workpool.lanes().close(&self.pool) {
                         return;
@@ -85,15 +91,20 @@ impl Writer {
         }
     }
 
+    /// Whether the application has others than the connection that this keeps.
+    fn has_spare(&self) -> bool {
+        self.workpool.db().options().get_max_connections() >= SPARE
+    }
+
     /// Waits a little, unless the connection may be missed elsewhere.
-    async fn more_comes(&mut self) -> bool {
+    async fn more_comes(&self, mut patience: Pin<&mut Sleep>) -> bool {
         let lanes = self.workpool.lanes();
-        let spare = self.workpool.db().options().get_max_connections() >= SPARE;
-        let Some(_linger) = spare.then(|| lanes.linger()).flatten() else { return false };
-        self.patience.as_mut().reset(Instant::now() + LINGER);
+        let linger = if self.has_spare() { lanes.linger() } else { None };
+        let Some(_linger) = linger else { return false };
+        patience.as_mut().reset(Instant::now() + LINGER);
         tokio::select! {
             () = self.arrived.notified() => true,
-            () = &mut self.patience => false,
+            () = patience => false,
         }
     }
 
@@ -127,7 +138,7 @@ impl Writer {
             return self.write_claimed(held, items, loan).await;
         }
         let ready = hub.is_ready(&self.pool);
-        let loud = !ready && (!self.wakes || self.quiet == QUIET);
+        let loud = !ready && (!self.wakes || self.quiet >= QUIET);
         let written = async |conn: &mut PgConnection| -> Result<bool> {
             failpoint::reach(failpoint::ENQUEUE_SEND, &mut *conn).await?;
             let notified = write(store, conn, items, loud).await?;
@@ -139,7 +150,8 @@ impl Writer {
         if ready {
             hub.send(Hint::Work(self.pool.as_str().into()));
         }
-        if ready || loud {
+        // Who was ready before may have ended meanwhile.
+        if loud || (ready && hub.is_ready(&self.pool)) {
             (self.quiet, self.wakes) = (0, notified);
         } else {
             self.quiet += 1;

@@ -34,7 +34,7 @@ async fn was_claimed_at_once(world: &World, id: Uuid) -> bool {
 }
 
 /// Has it done until a worker lends slots: what was enqueued when it did.
-async fn once_lent(world: &World, workpool: &Workpool) -> Vec<Uuid> {
+pub(super) async fn once_lent(world: &World, workpool: &Workpool) -> Vec<Uuid> {
     let mut all = Vec::new();
     eventually("slots are lent", async || {
         let id = enqueue(workpool, How::Takes(0)).await;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use workpool_tests::{Fault, Loses};
 
+use super::loans::once_lent;
 use crate::audit::{self, Kind};
 use crate::functions::How;
 use crate::line::Line;
 use crate::load::{enqueue_one, enqueue_plain};
-use crate::world::within;
+use crate::world::{eventually, within};
 
 /// Makes an operation of the loops give up after five seconds.
 const LEASE: Duration = Duration::from_secs(2);
@@ -74,6 +75,31 @@ async fn what_a_claim_took_whose_answer_comes_after_the_shutdown_is_not_entered_
     other.shutdown().await;
     assert_eq!(audit::check(&line.world, &[item]).await.succeeded, 1);
     audit::nobody_is_left(&line.world).await;
+}
+
+#[tokio::test]
+async fn whoever_enqueues_where_a_worker_was_cut_off_wakes_others() {
+    const ASLEEP: &str = "SELECT count(*) FROM workpool.slots WHERE asleep";
+    let line = Line::new().await;
+    let worker = line.worker().await;
+    // It is ready for more, then.
+    once_lent(&line.world, &line.far).await;
+    line.world.quiet(GIVEN_UP).await;
+    line.proxy.arm(line.loses(Loses::Time, "claim_pool").with_rows());
+    enqueue_plain(line.world.workpool(), Kind::Again, How::Takes(0)).await;
+    line.struck().await;
+    worker.shutdown().await;
+    line.proxy.let_go();
+    // It finds nothing in time by polling.
+    let other = line.world.worker_here().poll_interval(Duration::from_mins(5));
+    let other = other.start().await.unwrap();
+    line.world.quiet(GIVEN_UP).await;
+    eventually("the other one sleeps", async || line.world.count(ASLEEP).await == 1).await;
+    for _ in 0..3 {
+        enqueue_plain(&line.far, Kind::Again, How::Takes(0)).await;
+        line.world.quiet(GIVEN_UP).await;
+    }
+    other.shutdown().await;
 }
 
 #[tokio::test]

@@ -127,15 +127,13 @@ impl Dispatcher {
                 }
             }
         }
-        for pool in self.pools.values() {
-            self.shared.workpool.hub().set_ready(&pool.name, self.shared.worker, false);
-        }
         self.hand_over();
     }
 
-    /// What the completer has left to this comes back to it.
+    /// What the completer has left to this comes back to it, and whoever enqueues tells others.
     fn hand_over(&mut self) {
         self.events.close();
+        self.shared.workpool.hub().forget_worker(self.shared.worker);
         self.shared.workpool.hub().remove_desk(&self.shared.desk);
         self.take_back();
         self.drain();
@@ -208,6 +206,7 @@ impl Dispatcher {
         let gone = |name: &Arc<str>| !rows.iter().any(|row| *row.pool == **name);
         for (name, _) in self.pools.extract_if(|name, pool| pool.running == 0 && gone(name)) {
             self.shared.desk.lend(&name, None);
+            self.shared.workpool.hub().set_ready(&name, self.shared.worker, false);
         }
         for row in rows {
             let name: Arc<str> = row.pool.as_str().into();
