@@ -1,10 +1,11 @@
 //! Bodies that share a transaction: same ends, same order, same limit as if each had its own.
 
+mod joining;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use uuid::Uuid;
+use sqlx::Connection;
 use workpool::{
     Completion, Failure, FailureKind, MutationCtx, Outcome, OutcomeKind, WorkId, mutation,
     on_complete,
@@ -22,6 +23,12 @@ enum Then {
     Panics,
     /// Hides the error of a broken statement.
     Hides,
+    /// The same, and goes on in a transaction inside of its own.
+    BeginsAnew,
+    /// Breaks a constraint that is looked at with the commit.
+    Defers,
+    /// Hides that a pool is unknown into which it enqueues.
+    Forgets,
     /// Kills its connection the first time.
     Breaks,
     /// Takes longer than company allows.
@@ -43,6 +50,19 @@ async fn entry(ctx: &mut MutationCtx<'_>, name: String, then: Then) -> anyhow::R
         Then::Fails => anyhow::bail!("told to fail"),
         Then::Panics => panic!("told to panic"),
         Then::Hides => drop(sqlx::query("SELECT 1 / 0").execute(ctx.db()).await),
+        Then::BeginsAnew => {
+            drop(sqlx::query("SELECT 1 / 0").execute(ctx.db()).await);
+            drop(ctx.db().begin().await);
+            ctx.db().begin().await?.commit().await?;
+        }
+        Then::Defers => {
+            sqlx::query("INSERT INTO deferred VALUES (1), (1)").execute(ctx.db()).await?;
+        }
+        Then::Forgets => {
+            echo::enqueue(ctx, name.clone()).await?;
+            echo::enqueue(ctx, name.clone()).pool("a_pool_that_is_gone").await?;
+            drop(ctx.cancel(WorkId::<()>::new()).await);
+        }
         Then::Breaks if witness.count(&name) == 1 => {
             sqlx::query("SELECT pg_terminate_backend(pg_backend_pid())").execute(ctx.db()).await?;
         }
@@ -156,8 +176,12 @@ async fn whoever_fails_in_company_fails_as_it_would_alone_and_harms_nobody() {
         (Then::Fails, FailureKind::Error),
         (Then::Panics, FailureKind::Panic),
         (Then::Hides, FailureKind::Error),
+        (Then::BeginsAnew, FailureKind::Invalid),
+        (Then::Defers, FailureKind::Error),
+        (Then::Forgets, FailureKind::Error),
     ] {
         let stage = Stage::new().await;
+        stage.execute("CREATE TABLE deferred (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)").await;
         let (before, after) = (many(20), many(40));
         let mut items = all(&before, Then::Ends);
         items.push(("bad", then));
@@ -246,33 +270,6 @@ async fn a_group_whose_first_was_taken_over_leaves_nothing_and_is_run_again() {
     notes.sort();
     assert_eq!(notes[..20], names, "each once");
     assert!(stage.witness.count("011") > 0 && stage.witness.count("010") > 1);
-}
-
-/// How many items would join the transaction of a first.
-async fn joining(stage: &Stage, worker: Uuid) -> usize {
-    let all = workpool::testing::statements(stage.workpool());
-    let join = all.iter().find(|(name, _)| *name == "join").unwrap().1.as_str();
-    let mut conn = PgConnection::connect(stage.url()).await.unwrap();
-    conn.execute(AssertSqlSafe(format!("PREPARE j AS {join}"))).await.unwrap();
-    let functions = format!("ARRAY['{}']", concat!(module_path!(), "::entry"));
-    let execute = format!(
-        "EXECUTE j('{worker}', 'ledger', {functions}, {functions}, 'epoch', '{worker}', 100)"
-    );
-    sqlx::raw_sql(AssertSqlSafe(execute)).fetch_all(&mut conn).await.unwrap().len()
-}
-
-#[tokio::test]
-async fn a_pool_that_was_paused_gives_a_first_no_company() {
-    let stage = Stage::new().await;
-    queue(&stage, &all(&many(8), Then::Ends)).await;
-    let worker = Uuid::now_v7();
-    let slots = format!(
-        "INSERT INTO workpool.slots (pool, worker, granted) VALUES ('ledger', '{worker}', 1)"
-    );
-    stage.execute(&slots).await;
-    assert_eq!(joining(&stage, worker).await, 9);
-    stage.workpool().pool("ledger").pause().await.unwrap();
-    assert_eq!(joining(&stage, worker).await, 0);
 }
 
 #[tokio::test]

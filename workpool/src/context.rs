@@ -198,15 +198,19 @@ impl<'t> MutationCtx<'t> {
         cancel::cancel(&store, self.db(), id.uuid()).await
     }
 
-    /// Writes what has been enqueued.
+    /// Writes what has been enqueued. What is not known to be written is kept: whoever goes on after
+    /// an error, or has dropped this half-way, meets it again at the end.
     pub(crate) async fn flush(&mut self) -> Result<()> {
-        let enqueued = self.enqueued.get_mut().expect("no code panics with this lock");
-        let mut items = std::mem::take(enqueued);
-        // By pool, so that transactions which enqueue into several go through them in one order.
-        items.sort_by(|a, b| a.pool.cmp(&b.pool));
         let store = self.attempt.workpool.store().clone();
-        for of_one_pool in items.chunk_by(|a, b| a.pool == b.pool) {
-            submit::write(&store, self.db(), of_one_pool, true).await?;
+        let enqueued = self.enqueued.get_mut().expect("no code panics with this lock");
+        let conn = self.conn.get_mut().expect("no code panics with this lock");
+        // By pool, so that transactions which enqueue into several go through them in one order.
+        enqueued.sort_by(|a, b| a.pool.cmp(&b.pool));
+        while let Some(of_one_pool) = enqueued.chunk_by(|a, b| a.pool == b.pool).next() {
+            self.touched = true;
+            submit::write(&store, conn, of_one_pool, true).await?;
+            let written = of_one_pool.len();
+            enqueued.drain(..written);
         }
         Ok(())
     }

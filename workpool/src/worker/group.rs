@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 use tracing::{Instrument, Span};
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use super::executor::{Item, Taken};
 use super::guard::{self, Ran};
 use super::job::Job;
 use super::shared::Shared;
-use super::transaction::{Broken, Tried, lost, refused};
+use super::transaction::{Broken, Tried, ended_early, lost, refused};
 use crate::context::MutationCtx;
 use crate::failpoint::reach;
 use crate::registry::Handler;
@@ -185,6 +186,9 @@ impl Members<'_> {
         let ran = guard::run(job.run(&mut ctx), Some(PATIENCE), &shared.cut).instrument(span);
         let (ran, touched) = (ran.await, ctx.is_touched());
         match ran {
+            Ran::Returned(_) if !self.conn.is_in_transaction() => {
+                Err(Tried::Again(ended_early()).into())
+            }
             Ran::Returned(Ok(result)) => {
                 // What has not used the transaction needs no savepoint behind it.
                 self.kept += usize::from(!touched && self.kept == self.run);

@@ -31,7 +31,7 @@ pub(crate) struct Life {
     /// And they are written: no further callbacks come.
     drained: CancellationToken,
     /// Ends the heartbeat: also when the runtime is dropped without a shutdown.
-    beating: tokio_util::sync::DropGuard,
+    beating: Option<tokio_util::sync::DropGuard>,
 }
 
 /// Between looks whether all tasks are alive, and what is in use.
@@ -63,7 +63,7 @@ impl Life {
             ],
             ended,
             drained,
-            beating: beating.drop_guard(),
+            beating: Some(beating.drop_guard()),
             shared,
         })
     }
@@ -106,9 +106,10 @@ impl Life {
         let _ = timeout(LAST_STEPS, self.shared.desk.settled()).await;
     }
 
-    /// The lease is lost: others take over what it held. What still runs has been told, what it
-    /// writes is refused, and it is not waited for.
-    pub(crate) fn abandon(self) {
+    /// The lease is lost, or is let run out: others take over what it held. What still runs has been
+    /// told, what it writes is refused, and it is not waited for.
+    pub(crate) fn abandon(mut self) {
+        self.beating = None;
         self.shared.stop.cancel();
         self.shared.cut.cancel();
         self.shared.lease.lost.cancel();

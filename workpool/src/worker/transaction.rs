@@ -231,6 +231,7 @@ async fn conduct(
     job.entered();
     let mut ctx = MutationCtx::new(attempt, &mut tx);
     match guard::run(job.run(&mut ctx), limit, &shared.cut).await {
+        Ran::Returned(Ok(_)) if !tx.is_in_transaction() => Err(Tried::Failed(ended_early()).into()),
         Ran::Returned(Ok(result)) => {
             let group = group::gather(shared, &mut tx, job, others, since).await?;
             commit(shared, tx, job, Done { result, group, ..Done::default() }).await
@@ -240,6 +241,13 @@ async fn conduct(
         Ran::Dropped(failure) => Err(Tried::Failed(failure).into()),
         Ran::Aborted => Err(Tried::Aborted.into()),
     }
+}
+
+/// A body that hides an error of the database, and then begins a transaction inside of its own, ends
+/// that: what it does afterwards is committed by itself, and takes no part in anything.
+pub(crate) fn ended_early() -> Failure {
+    let text = "the transaction was over before the function was: after an error of the database it went on to begin another one. Return the error instead";
+    Failure::new(FailureKind::Invalid, text)
 }
 
 pub(crate) async fn roll_back(
@@ -263,26 +271,34 @@ async fn commit(
 ) -> Result<Tried, Broken> {
     let link = job.link(shared);
     let plainly = matches!(job, Job::Mutation(item, _) if item.ends_plainly());
+    let in_company = !done.group.is_empty();
     let since = Instant::now();
     let ended = link.in_time(job.end(shared, &mut tx, &done)).await;
     done.slow = since.elapsed() > shared.strain.stretched(SLOW);
     match ended {
         Ok(Some(called)) => done.called = called,
-        Ok(None) => {
-            let rolled_back = link.in_time(tx.rollback()).await;
-            return rolled_back.map(|()| Tried::Superseded).map_err(|_| Tried::Superseded.into());
-        }
+        Ok(None) => return leave(link, tx, Tried::Superseded).await,
         Err(error) if lost_connection(&error) => return Err(lost(&error).into()),
-        // It is run again, to end in the general way.
-        Err(error) if plainly && is_refusal(&error) => {
-            return Ok(Tried::Again(Failure::from_error(error.into())));
+        // It is run again: to end in the general way, or without the others, whose doing it may be.
+        Err(error) if in_company || (plainly && is_refusal(&error)) => {
+            return leave(link, tx, Tried::Again(Failure::from_error(error.into()))).await;
         }
-        Err(error) => return Ok(refused(error)),
+        Err(error) => return leave(link, tx, refused(error)).await,
     }
     let committed = link.in_time(tx.commit()).await;
     match failpoint::answer(job.points_in(&done.group).committed, committed).await {
         Ok(()) => Ok(Tried::Committed(done)),
         Err(error) if lost_connection(&error) => Err(Broken::Unanswered { error, done }),
+        // What is checked at the commit may be one of the others' doing.
+        Err(error) if in_company => Ok(Tried::Again(Failure::from_error(error.into()))),
         Err(error) => Ok(refused(error)),
+    }
+}
+
+/// Rolls back what did not come to its end. At once: until then it would keep what it has locked.
+async fn leave(link: &Link, tx: Transaction<'_, Postgres>, tried: Tried) -> Result<Tried, Broken> {
+    match link.in_time(tx.rollback()).await {
+        Ok(()) => Ok(tried),
+        Err(_) => Err(tried.into()),
     }
 }

@@ -1,6 +1,10 @@
 -- $1 worker, $2 pool, $3 functions that it runs, $4 those of them that share a transaction, $5 due time and $6 id of the first, $7 the most
 -- What comes after the first in its own order, up to the first that cannot share its transaction: never claimed yet (whatever broke
 -- a process must not break it in company again), and calling nobody back. Locked until that ends, and not marked: nobody else sees more than one of them run.
+-- So is the first, before them and without waiting: whoever holds them waits for no row of work any more, in whatever order others lock these.
+WITH mine AS MATERIALIZED (
+    SELECT FROM workpool.work WHERE id = $6 AND worker = $1 FOR NO KEY UPDATE SKIP LOCKED
+)
 SELECT i.id, i.pool, i.function, i.kind, i.attempt + 1 AS attempt, i.fence + 1 AS fence, i.run_at, statement_timestamp() AS claimed_at,
     false AS calls, i.max_attempts, i.initial_backoff_ms, i.backoff_base, i.max_backoff_ms, i.trace::text AS trace, i.args
 FROM workpool.work i
@@ -19,7 +23,7 @@ WHERE i.ctid = ANY (ARRAY(
         ) d
     ) n
     WHERE n.shares
-)) AND i.pool = $2 AND i.worker IS NULL
+)) AND i.pool = $2 AND i.worker IS NULL AND EXISTS (SELECT FROM mine)
     -- A pause that has been committed stops it.
     AND EXISTS (SELECT FROM workpool.slots s WHERE s.worker = $1 AND s.pool = $2 AND NOT s.frozen)
 FOR NO KEY UPDATE OF i SKIP LOCKED
