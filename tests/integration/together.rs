@@ -101,6 +101,20 @@ async fn whoever_needs_the_only_connection_gets_it_while_enqueues_never_end() {
 }
 
 #[tokio::test]
+async fn an_enqueue_that_gets_no_connection_is_certainly_not_stored_and_says_so() {
+    let stage = Stage::new().await;
+    let soon = Duration::from_millis(50);
+    let one = PgPoolOptions::new().max_connections(1).acquire_timeout(soon);
+    let workpool = Workpool::attach(one.connect(stage.url()).await.unwrap()).await.unwrap();
+    let _held = workpool.db().acquire().await.unwrap();
+    let single = note::enqueue(&workpool, "a".into()).await.unwrap_err();
+    let batch = note::enqueue_batch(&workpool, ["a".into(), "b".into()]).await.unwrap_err();
+    for error in [single, batch] {
+        assert!(matches!(error, Error::Database(_)), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn an_enqueue_outside_of_a_runtime_stops_no_others() {
     let stage = Stage::new().await;
     let workpool = stage.workpool().clone();

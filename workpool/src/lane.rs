@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::Error;
-use crate::store::NewWork;
+use crate::store::{NewWork, took_no_effect};
 
 /// What became of an item that waited.
 #[derive(Debug)]
@@ -17,7 +17,22 @@ pub(crate) enum Answer {
     Failed(Error),
     /// It has to be written by itself: the statement that it was part of was refused, or its answer
     /// was lost.
-    Alone(Box<NewWork>, Option<sqlx::Error>),
+    Alone(Box<NewWork>, Option<Lost>),
+}
+
+/// Why an enqueue is sent again.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) error: sqlx::Error,
+    /// It may have been stored all the same.
+    pub(crate) stored: bool,
+}
+
+impl From<sqlx::Error> for Lost {
+    fn from(error: sqlx::Error) -> Self {
+        let stored = !took_no_effect(&error);
+        Self { error, stored }
+    }
 }
 
 /// An item, and who waits for it.

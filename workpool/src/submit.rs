@@ -1,7 +1,7 @@
 //! Where an enqueue goes: the contexts that accept work, and writing it in a transaction of its
 //! own without doubling or losing it when an answer is lost.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
-use crate::lane::Answer;
+use crate::lane::{Answer, Lost};
 use crate::meter;
-use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection};
+use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection, took_no_effect};
 use crate::telemetry;
 use crate::writer;
 
@@ -123,7 +123,7 @@ impl EnqueueContext for Within<'_> {
 impl EnqueueContext for Workpool {
     fn submit(&self, Submission(mut items): Submission) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
-            let mut lost = None;
+            let (begun, mut lost) = (Instant::now(), None);
             if items.len() == 1 && !items[0].given_id {
                 match writer::write_together(self, items.remove(0)).await {
                     Answer::Written => return Ok(()),
@@ -137,7 +137,7 @@ impl EnqueueContext for Workpool {
             // Several statements in a transaction: a future dropped half-way would leave the
             // connection inside it, so it runs in a task of its own.
             let this = self.clone();
-            let run = async move { this.write_confirmed(&items, lost).await };
+            let run = async move { this.write_confirmed(&items, begun, lost).await };
             tokio::spawn(run).await.expect("writing rows does not panic")
         })
     }
@@ -146,17 +146,11 @@ impl EnqueueContext for Workpool {
 /// An enqueue that lost its connection may have been stored all the same.
 pub(crate) fn unconfirmed(error: Error, id: Uuid) -> Error {
     match error {
-        Error::Database(source) if !never_sent(&source) && lost_connection(&source) => {
+        Error::Database(source) if lost_connection(&source) && !took_no_effect(&source) => {
             Error::Unconfirmed { id, source }
         }
         error => error,
     }
-}
-
-/// There was no connection to send anything on, or no transaction to do it in.
-const fn never_sent(error: &sqlx::Error) -> bool {
-    use sqlx::Error::{BeginFailed, PoolClosed, PoolTimedOut};
-    matches!(error, PoolTimedOut | PoolClosed | BeginFailed)
 }
 
 /// How often an enqueue whose answer was lost is sent again, and the pause before.
@@ -166,10 +160,15 @@ const RESEND_PAUSE: Duration = Duration::from_millis(100);
 impl Workpool {
     /// Writes in a transaction of its own. When an answer was lost it sends again: the ids are the
     /// same, so what was stored the first time is not stored twice.
-    async fn write_confirmed(&self, items: &[NewWork], lost: Option<sqlx::Error>) -> Result<()> {
+    async fn write_confirmed(
+        &self,
+        items: &[NewWork],
+        begun: Instant,
+        lost: Option<Lost>,
+    ) -> Result<()> {
         let pool = items[0].pool.as_str();
         let ready = self.hub().is_ready(pool);
-        self.write_surely(items, !ready, lost).await?;
+        self.write_surely(items, !ready, (begun, lost)).await?;
         if ready {
             self.hub().send(Hint::Work(pool.into()));
             if !self.hub().is_ready(pool) {
@@ -187,27 +186,41 @@ impl Workpool {
         &self,
         items: &[NewWork],
         notify: bool,
-        lost: Option<sqlx::Error>,
+        (begun, lost): (Instant, Option<Lost>),
     ) -> Result<()> {
         let write = async |conn: &mut PgConnection| self.write_alone(conn, items, notify).await;
-        let mut lost = match lost {
+        let Lost { mut error, mut stored } = match lost {
             Some(lost) => lost,
             None => match self.run(write).await {
-                Err(Error::Database(error)) if is_transient(&error) => error,
+                Err(Error::Database(error)) if is_transient(&error) => error.into(),
                 answer => return answer,
             },
         };
         for resend in 1..=RESENDS {
             tokio::time::sleep(RESEND_PAUSE * resend).await;
-            let write = async |conn: &mut PgConnection| self.write_again(conn, items, notify).await;
-            match self.run(write).await {
+            let write = async |conn: &mut PgConnection| {
+                if stored {
+                    return self.write_again(conn, items, notify, begun).await;
+                }
+                self.write_alone(conn, items, notify).await.map(|()| true)
+            };
+            let lost: Lost = match self.run(write).await {
                 Ok(true) => return Ok(()),
                 Ok(false) => break,
-                Err(Error::Database(error)) if is_transient(&error) => lost = error,
+                Err(Error::Database(error)) => error.into(),
                 Err(error) => return Err(error),
+            };
+            stored |= lost.stored && lost_connection(&lost.error);
+            let final_word = !is_transient(&lost.error);
+            error = lost.error;
+            if final_word {
+                break;
             }
         }
-        Err(Error::Unconfirmed { id: items[0].id, source: lost })
+        if stored {
+            return Err(Error::Unconfirmed { id: items[0].id, source: error });
+        }
+        Err(Error::Database(error))
     }
 
     async fn write_alone(
@@ -224,16 +237,21 @@ impl Workpool {
         Ok(failpoint::reach(failpoint::BATCH_COMMITTED, conn).await?)
     }
 
-    /// Sends again. False: work whose end is not kept may have been stored, run and forgotten
-    /// meanwhile; to store it again could run it twice.
+    /// Sends again. False: work whose end is not kept for so long may have been stored, run and
+    /// forgotten meanwhile; to store it again could run it twice.
     async fn write_again(
         &self,
         conn: &mut PgConnection,
         items: &[NewWork],
         notify: bool,
+        begun: Instant,
     ) -> Result<bool> {
         let ids: Vec<_> = items.iter().map(|item| item.id).collect();
         let known = self.store().known(conn, &ids).await?;
+        if items.iter().any(|item| !item.given_id && known.contains(&item.id)) {
+            // Nobody else has that id, and all of them were written in one transaction.
+            return Ok(true);
+        }
         let missing = items.iter().filter(|item| !known.contains(&item.id));
         let missing: Vec<_> =
             missing.map(|item| NewWork { given_id: true, ..item.clone() }).collect();
@@ -242,7 +260,8 @@ impl Workpool {
         }
         let row = self.store().pools(conn, Some(&items[0].pool)).await?.pop();
         let pool_ttl = row.and_then(|row| row.status_ttl_ms);
-        if missing.iter().any(|item| item.ttl.resolve(pool_ttl) == Some(0)) {
+        let since = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        if missing.iter().any(|item| item.ttl.resolve(pool_ttl).is_some_and(|ttl| ttl <= since)) {
             return Ok(false);
         }
         self.write_alone(conn, &missing, notify).await?;

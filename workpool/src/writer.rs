@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::handle::Workpool;
 use crate::hub::Hint;
-use crate::lane::{Answer, Waiting};
+use crate::lane::{Answer, Lost, Waiting};
 use crate::meter;
 use crate::store::{Claimed, Held, NewWork, is_transient};
 use crate::submit::{CHUNK_BYTES, CHUNK_ROWS, note, write};
@@ -115,10 +115,11 @@ impl Writer {
         match self.statement(held, &items).await {
             Ok(()) => waiting.into_iter().for_each(|one| drop(one.send(Answer::Written))),
             Err(Error::Database(error)) if is_transient(&error) => {
+                let Lost { error, stored } = error.into();
                 let shared = Arc::new(error);
                 for (item, one) in items.into_iter().zip(waiting) {
-                    let lost = sqlx::Error::Io(std::io::Error::other(Arc::clone(&shared)));
-                    let _ = one.send(Answer::Alone(Box::new(item), Some(lost)));
+                    let error = sqlx::Error::Io(std::io::Error::other(Arc::clone(&shared)));
+                    let _ = one.send(Answer::Alone(Box::new(item), Some(Lost { error, stored })));
                 }
             }
             Err(error) => {

@@ -12,6 +12,7 @@ mod loans;
 mod locked;
 mod marks;
 mod recoveries;
+mod resent;
 mod silence;
 mod slots;
 mod steps;

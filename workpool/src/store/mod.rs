@@ -57,7 +57,7 @@ use row::row;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
     Cause, conflicts, is_broken, is_locked, is_of_another_session, is_refusal, is_transient,
-    lost_connection, may_rerun,
+    lost_connection, may_rerun, took_no_effect,
 };
 use statements::Statements;
 pub(crate) use statements::begin_with_settings;
