@@ -33,6 +33,8 @@ enum Then {
     Breaks,
     /// Takes longer than company allows.
     Dawdles,
+    /// The same, in the database.
+    Queries,
     Enqueues,
     /// Has the first of its group taken away, as recovery does, the first time.
     Robs,
@@ -72,6 +74,9 @@ async fn entry(ctx: &mut MutationCtx<'_>, name: String, then: Then) -> anyhow::R
         }
         Then::Ends | Then::Breaks | Then::Robs => {}
         Then::Dawdles => tokio::time::sleep(Duration::from_millis(400)).await,
+        Then::Queries => {
+            sqlx::query("SELECT pg_sleep(0.4)").execute(ctx.db()).await?;
+        }
         Then::Enqueues => drop(echo::enqueue(ctx, name.clone()).await?),
     }
     Ok(name)
@@ -242,6 +247,22 @@ async fn a_member_that_takes_too_long_is_cut_off_and_runs_alone() {
         }
     }
     panic!("it was never cut off");
+}
+
+#[tokio::test]
+async fn a_statement_of_a_member_that_takes_too_long_is_undone_without_the_others() {
+    // On a machine that is slow just then, there may be no company.
+    for _ in 0..10 {
+        let stage = Stage::new().await;
+        let ids = queue(&stage, &[("slow", Then::Queries)]).await;
+        work_off(&stage, &ids).await;
+        assert_eq!(stage.notes().await, [FIRST, "slow"]);
+        if stage.witness.count("slow") == 2 {
+            assert_eq!(stage.witness.count(FIRST), 1, "it was not undone");
+            return;
+        }
+    }
+    panic!("it never had company");
 }
 
 #[tokio::test]

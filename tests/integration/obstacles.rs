@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use workpool::{Cancel, Status};
 use workpool_tests::{Stage, patiently, setup};
 
-use crate::functions::{echo, note};
+use crate::functions::{echo, gated, note};
 
 /// How long somebody else's transaction holds a row: a few times the limit.
 const HELD: Duration = Duration::from_millis(300);
@@ -43,6 +43,24 @@ async fn calls_outlast_a_short_limit_on_waiting_for_locks() {
     let all = pool.cancel_all().run();
     while_held(&stage, "work", all).await.unwrap();
     while_held(&stage, "pools", pool.remove()).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_result_does_not_wait_for_a_pause_that_is_not_committed() {
+    let stage = Stage::new().await;
+    let workpool = stage.workpool();
+    let worker = stage.start().await;
+    let id = gated::enqueue(workpool, "gate".into()).await.unwrap();
+    stage.gates.arrived("gate", 1).await;
+    let mut tx = workpool.db().begin().await.unwrap();
+    let pause = "UPDATE workpool.pools SET paused = true";
+    sqlx::query(pause).execute(&mut *tx).await.unwrap();
+    let mut result = std::pin::pin!(workpool.result(id));
+    assert!(tokio::time::timeout(HELD, &mut result).await.is_err(), "it runs");
+    stage.gates.open("gate");
+    patiently("its result", result).await.unwrap();
+    tx.rollback().await.unwrap();
+    worker.shutdown().await;
 }
 
 #[tokio::test]

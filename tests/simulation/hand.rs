@@ -279,7 +279,7 @@ impl Hand {
     async fn cancel_released(&mut self, rows: &[(Uuid, bool)]) {
         let canceled: Vec<_> = rows.iter().filter(|row| row.1).map(|row| row.0).collect();
         let cancel = sqlx::query(self.sql("cancel")).bind(canceled).bind("workpool_workpool");
-        cancel.execute(&mut self.conn).await.unwrap();
+        cancel.bind(true).execute(&mut self.conn).await.unwrap();
     }
 
     /// Hands back everything that is marked as ours, as after a claim whose answer was lost. What

@@ -20,7 +20,7 @@ use crate::work::{Cancel, OutcomeKind, WorkId};
 /// Cancels on a connection and says what was found. The ends are looked up in a later statement,
 /// whose snapshot is newer than the wait for the lock of an item that was just ending.
 pub(crate) async fn cancel(store: &Store, conn: &mut PgConnection, id: Uuid) -> Result<Cancel> {
-    if let Some(found) = store.cancel(conn, &[id]).await?.pop() {
+    if let Some(found) = store.cancel(conn, &[id], true).await?.pop() {
         return Ok(if found.ended { Cancel::Canceled } else { Cancel::Requested });
     }
     let ended = !store.known(conn, &[id]).await?.is_empty();
@@ -170,7 +170,7 @@ impl CancelAll<'_> {
                     let mut tx = store.begin(conn).await?;
                     let found =
                         store.cancelable(&mut tx, &name, function, with_running, limit).await?;
-                    let sum = cancel_chunks(store, &mut tx, &found).await?;
+                    let sum = cancel_chunks(store, &mut tx, &found, with_running).await?;
                     tx.commit().await?;
                     Ok(sum)
                 };
@@ -187,10 +187,11 @@ async fn cancel_chunks(
     store: &Store,
     conn: &mut PgConnection,
     ids: &[Uuid],
+    with_running: bool,
 ) -> Result<CanceledAll> {
     let mut sum = CanceledAll::default();
     for ids in ids.chunks(CHUNK) {
-        let answers = store.cancel(conn, ids).await?;
+        let answers = store.cancel(conn, ids, with_running).await?;
         let ended: HashMap<_, _> = answers.iter().map(|a| (a.id, a.ended)).collect();
         let canceled = ended.values().filter(|ended| **ended).count() as u64;
         sum.canceled += canceled;

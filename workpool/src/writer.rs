@@ -135,6 +135,10 @@ impl Writer {
 
     async fn statement(&mut self, held: &mut Option<Held>, items: &[NewWork]) -> Result<()> {
         let (store, hub) = (self.workpool.store(), self.workpool.hub());
+        if held.is_none() {
+            // Slots are lent for a statement, not for the wait for a connection.
+            *held = Some(self.workpool.link().hold().await?);
+        }
         if let Some(loan) = hub.borrow(items) {
             return self.write_claimed(held, items, loan).await;
         }

@@ -165,7 +165,8 @@ async fn a_cancel_locks_its_items_in_order_however_they_are_named() {
     sqlx::query(lock).bind(ids[0]).execute(&mut gate.conn).await.unwrap();
     let mut late = Hand::new(workpool).await;
     let backend = late.backend();
-    let cancel = sqlx::query(late.sql("cancel")).bind([ids[1], ids[0]]).bind("workpool_workpool");
+    let cancel =
+        sqlx::query(late.sql("cancel")).bind([ids[1], ids[0]]).bind("workpool_workpool").bind(true);
     let meanwhile = async {
         let free = sqlx::query(lock).bind(ids[1]).execute(workpool.db()).await;
         free.expect("it waits for the first, and holds nothing meanwhile");
@@ -173,4 +174,20 @@ async fn a_cancel_locks_its_items_in_order_however_they_are_named() {
     };
     let canceled = in_order(backend, cancel.fetch_all(&mut late.conn), meanwhile).await;
     assert_eq!(canceled.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_cancel_of_what_waits_leaves_alone_what_a_claim_has_taken_meanwhile() {
+    let db = database().await;
+    let workpool = db.workpool();
+    let id = enqueued(workpool, Kind::Again).await;
+    // It waited when it was looked for.
+    let mut worker = Hand::with_slots(workpool, POOL, 1).await;
+    worker.claim_one(POOL, &ALL).await;
+    let mut late = Hand::new(workpool).await;
+    let cancel =
+        sqlx::query(late.sql("cancel")).bind([id.uuid()]).bind("workpool_workpool").bind(false);
+    assert_eq!(cancel.fetch_all(&mut late.conn).await.unwrap().len(), 0);
+    let told = "SELECT count(*) FROM workpool.work WHERE cancel_requested";
+    assert_eq!(count(workpool, told).await, 0);
 }

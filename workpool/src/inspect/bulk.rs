@@ -62,7 +62,7 @@ impl Inspector {
             Box::pin(async move {
                 let (ids, next) = matching(&store, conn, &wanted, part).await?;
                 let mut sum = CanceledMatching::default();
-                for found in store.cancel(conn, &ids).await? {
+                for found in store.cancel(conn, &ids, true).await? {
                     *(if found.ended { &mut sum.canceled } else { &mut sum.requested }) += 1;
                 }
                 let outcome = (!ids.is_empty())

@@ -21,9 +21,10 @@ impl Store {
         &self,
         conn: &mut PgConnection,
         ids: &[Uuid],
+        with_running: bool,
     ) -> SqlResult<Vec<Canceled>> {
-        let sql = self.sql().cancel.clone();
-        self.query_as(sql).bind(ids).bind(self.channel()).fetch_all(conn).await
+        let query = self.query_as(self.sql().cancel.clone());
+        query.bind(ids).bind(self.channel()).bind(with_running).fetch_all(conn).await
     }
 
     /// The ids of a pool that a `cancel_all` is about, in lock order.

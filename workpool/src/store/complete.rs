@@ -174,7 +174,7 @@ impl Store {
     ) -> SqlResult<()> {
         let canceled: Vec<_> = released.iter().filter(|row| row.1).map(|row| row.0).collect();
         if !canceled.is_empty() {
-            self.cancel(conn, &canceled).await?;
+            self.cancel(conn, &canceled, true).await?;
         }
         Ok(())
     }

@@ -11,11 +11,16 @@ use super::{SqlResult, Store};
 /// is kept, also when it was made for a table that was small then.
 const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
                         SET LOCAL plan_cache_mode = force_generic_plan";
-/// Bodies have the settings of their session; the first of them begins.
+/// Bodies have the settings of their session; the first of them begins. None of their statements takes
+/// long: whoever is dropped in the midst of one goes on in the server, with all that the group has locked.
 const FIRST_MEMBER: &str = "SET LOCAL enable_seqscan TO DEFAULT; \
                             SET LOCAL enable_bitmapscan TO DEFAULT; \
-                            SET LOCAL plan_cache_mode TO DEFAULT; SAVEPOINT workpool_member";
-const BEGIN_MEMBER: &str = "SAVEPOINT workpool_member";
+                            SET LOCAL plan_cache_mode TO DEFAULT; \
+                            SET LOCAL statement_timeout = '200ms'; SAVEPOINT workpool_member";
+const BEGIN_MEMBER: &str = "SET LOCAL statement_timeout = '200ms'; SAVEPOINT workpool_member";
+const END_MEMBERS: &str = "SET LOCAL statement_timeout TO DEFAULT; \
+                           SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+                           SET LOCAL plan_cache_mode = force_generic_plan";
 const NEXT_MEMBER: &str = "RELEASE SAVEPOINT workpool_member; SAVEPOINT workpool_member";
 const UNDO_MEMBER: &str = "ROLLBACK TO SAVEPOINT workpool_member";
 
@@ -80,7 +85,7 @@ impl Store {
 
     /// No body follows in this transaction: what ends them all goes by the index.
     pub(crate) async fn end_members(&self, conn: &mut PgConnection) -> SqlResult<()> {
-        sqlx::raw_sql(BY_INDEX).execute(conn).await.map(drop)
+        sqlx::raw_sql(END_MEMBERS).execute(conn).await.map(drop)
     }
 
     /// Ends the first and its group. The ids that ended: all of them, unless the first was

@@ -45,7 +45,8 @@ impl PoolState {
 
     /// The same for a turn of this pool alone, which looks ahead for those that follow.
     pub(crate) fn ask_ahead(&self, now: Instant) -> Ask {
-        let ahead = if self.ahead.may_look(now) { AHEAD * self.granted } else { 0 };
+        let looks = self.granted <= TURNS && self.ahead.may_look(now);
+        let ahead = if looks { AHEAD * self.granted } else { 0 };
         Ask { ahead, ..self.ask(now) }
     }
 
@@ -144,6 +145,8 @@ mod tests {
         pool.ahead.looked(None, now);
         assert_eq!(pool.ask_ahead(now).ahead, 0);
         assert_eq!(pool.ask_ahead(now + FEW).ahead, 10 * AHEAD);
+        pool.granted = TURNS + 1;
+        assert_eq!(pool.ask_ahead(now + FEW).ahead, 0, "not over half of the backlog");
     }
 
     #[test]

@@ -136,8 +136,19 @@ impl Dispatcher {
         self.shared.workpool.hub().forget_worker(self.shared.worker);
         self.shared.workpool.hub().remove_desk(&self.shared.desk);
         self.take_back();
-        self.drain();
+        self.drain_all();
         self.give_ends_back(|_| true);
+    }
+
+    /// Takes in what is just being sent, too: its sender has been told that it arrives.
+    fn drain_all(&mut self) {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => self.take_in(event),
+                Err(mpsc::error::TryRecvError::Empty) => std::thread::yield_now(),
+                Err(mpsc::error::TryRecvError::Disconnected) => return,
+            }
+        }
     }
 
     /// It has ended, and starts nothing any more.

@@ -28,7 +28,8 @@ use crate::store::{After, Link, Member, RawCallback, SqlResult, is_broken, lost_
 pub(crate) const MOST: usize = 100;
 /// After so long, on a server at ease, no further body begins: others may wait for what is locked.
 const BUDGET: Duration = Duration::from_millis(10);
-/// A body in company that takes longer is dropped, and runs again alone.
+/// A body in company that takes longer is dropped, and runs again alone. A little more than one of its statements may
+/// take.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// So many bodies share a savepoint, each of which costs as much as a small statement.
 const STRIDE: usize = 8;
@@ -205,10 +206,8 @@ impl Members<'_> {
     /// How many are to be ended.
     async fn close(mut self) -> Result<usize, Broken> {
         self.keep(1).await?;
-        if self.kept > 0 {
-            let end = self.link.in_time(self.shared.store().end_members(self.conn)).await;
-            end.map_err(refused)?;
-        }
+        let end = self.link.in_time(self.shared.store().end_members(self.conn)).await;
+        end.map_err(refused)?;
         Ok(self.kept)
     }
 

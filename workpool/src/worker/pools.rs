@@ -17,7 +17,7 @@ use crate::store::{Due, Grant, PoolSync};
 
 /// How often a busy pool is looked at.
 pub(super) const BUSY_POLL: Duration = Duration::from_millis(5);
-/// Between tries for an item that is due and could not be claimed.
+/// Between tries for what is due and could not be claimed, or looks for what could not be either.
 const LOCKED: Duration = Duration::from_millis(50);
 /// How long slots that were given back are left to those who wait for them.
 const YIELD: Duration = Duration::from_millis(200);
@@ -265,11 +265,21 @@ impl PoolState {
             self.hot = false;
             self.due_at = Some(now + LOCKED);
         } else if !self.hot {
-            let poll = (!self.pace.asleep).then(|| now + BUSY_POLL);
+            let poll = (!self.pace.asleep).then(|| now + self.busy_poll());
             let next = wait.map(|wait| now + wait);
             self.due_at = poll.into_iter().chain(next).min();
         }
         self.claimable(now) > 0 || self.is_needy(now)
+    }
+
+    /// How soon to look again while enqueues rely on that. Without a slot no claim says that it sleeps:
+    /// when nothing has come for a while, it looks less often.
+    fn busy_poll(&mut self) -> Duration {
+        if self.usable() > 0 {
+            return BUSY_POLL;
+        }
+        self.pace.empty = self.pace.empty.saturating_add(1);
+        if self.pace.is_busy(Instant::now()) { BUSY_POLL } else { LOCKED }
     }
 
     /// When it is worth looking again without being told.
@@ -350,6 +360,20 @@ mod tests {
         assert_eq!(pool.surplus(), Some(3), "it wants no more, and keeps what it uses");
         pool.synced(&PoolSync { wanted_by_others: 1, ..read(None) });
         assert_eq!(pool.surplus(), Some(3), "also when others wait");
+    }
+
+    #[test]
+    fn a_pool_without_a_slot_is_looked_at_less_often_once_nothing_comes() {
+        let now = Instant::now();
+        let mut pool = PoolState::new("email".into());
+        pool.synced(&read(Some(0)));
+        pool.pace.asleep = false;
+        let pause = || {
+            pool.peeked(None, now);
+            pool.next_look(now).unwrap() - now
+        };
+        let mut pauses = std::iter::repeat_with(pause);
+        assert_eq!((pauses.next(), pauses.nth(100)), (Some(BUSY_POLL), Some(LOCKED)));
     }
 
     #[test]

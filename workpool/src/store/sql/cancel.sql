@@ -1,4 +1,4 @@
--- $1 ids, $2 channel
+-- $1 ids, $2 channel, $3 what runs too?
 -- The row lock decides between a cancel and a claim. What waits ends here, in the caller's transaction; what runs is told.
 WITH target AS MATERIALIZED (
     SELECT id, worker FROM workpool.work WHERE id = ANY ($1) ORDER BY id FOR UPDATE
@@ -8,7 +8,7 @@ WITH target AS MATERIALIZED (
     RETURNING *
 ), requested AS (
     UPDATE workpool.work SET cancel_requested = true
-    WHERE id = ANY (ARRAY(SELECT id FROM target WHERE worker IS NOT NULL))
+    WHERE $3 AND id = ANY (ARRAY(SELECT id FROM target WHERE worker IS NOT NULL))
     RETURNING id
 ), kept AS (
     INSERT INTO workpool.finished (
@@ -42,4 +42,4 @@ WITH target AS MATERIALIZED (
     SELECT pg_notify($2, '!')
     WHERE (EXISTS (SELECT FROM requested) OR EXISTS (SELECT FROM called)) AND pg_notification_queue_usage() < 0.5
 )
-SELECT t.id, t.worker IS NULL AS ended, (SELECT count(*) FROM told) AS told FROM target t
+SELECT t.id, t.worker IS NULL AS ended, (SELECT count(*) FROM told) AS told FROM target t WHERE $3 OR t.worker IS NULL

@@ -21,7 +21,7 @@ WITH looked AS MATERIALIZED (
     ORDER BY f.id DESC
     LIMIT $6::bigint
 ), horizon AS MATERIALIZED (
-    SELECT min(id::text)::uuid AS id FROM looked HAVING count(*) >= $6::bigint
+    SELECT id FROM looked WHERE (SELECT count(*) FROM looked) >= $6::bigint ORDER BY id LIMIT 1
 ), hit AS MATERIALIZED (
     SELECT id FROM looked WHERE matches ORDER BY id DESC LIMIT $5::bigint + 1
 )
