@@ -283,3 +283,18 @@ async fn stats_count_what_waits_runs_and_has_ended() {
     stage.gates.open("gate");
     worker.shutdown().await;
 }
+
+#[tokio::test]
+async fn of_two_who_create_a_pool_at_once_one_has() {
+    let stage = Stage::new().await;
+    let mut tx = stage.workpool().db().begin().await.unwrap();
+    let first = "INSERT INTO workpool.pools (name, max_parallelism) VALUES ('both', 7)";
+    sqlx::query(first).execute(&mut *tx).await.unwrap();
+    let workpool = stage.workpool().clone();
+    let second = tokio::spawn(async move { workpool.create_pool(Pool::new("both")).await });
+    let waits = "SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("it waits for the first", async || stage.value::<i64>(waits).await == 1).await;
+    tx.commit().await.unwrap();
+    assert!(!second.await.unwrap().unwrap(), "it was there");
+}

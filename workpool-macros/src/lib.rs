@@ -96,7 +96,7 @@ pub fn action(
 /// What has to run one by one, such as the entries of a ledger in a pool of one, is bound by
 /// commits. With `grouped`, while more is due than there are slots, bodies that take next to no time
 /// are committed as one, up to 100 at a time: after 10 ms no further one begins (on a busy server up to 100 ms, as
-/// everything takes longer there), and one that takes longer than 250 ms runs again alone. Each still has an end of its own, in order and
+/// everything takes longer there), and one that takes longer than 250 ms, or has a statement of more than 200, runs again alone. Each still has an end of its own, in order and
 /// within the limit. When one fails, what was done since the last savepoint is undone and runs
 /// again; the failure is that of a run as the first of a transaction. A pause lets a group come to its end. It is an
 /// option because a body can tell: `SET LOCAL` and the locks of the transaction stay for those after

@@ -125,7 +125,9 @@ impl PoolHandle {
     }
 
     /// Starts nothing any more, in any process, until [`resume`](Self::resume). Once this has
-    /// returned no start commits. Running work goes on, its callbacks run, its retries are kept.
+    /// returned no start commits. Running work goes on, its callbacks run, its retries are kept. So
+    /// does a transaction that several `grouped` mutations share: what it had joined before may be
+    /// entered some milliseconds later.
     pub async fn pause(&self) -> Result<()> {
         self.change(None, Some(true)).await
     }

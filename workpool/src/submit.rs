@@ -56,7 +56,11 @@ impl Workpool {
     /// # Ok(()) }
     /// ```
     ///
-    /// In [`pooled`](crate::Builder::pooled) mode it has to be a transaction that sqlx has begun.
+    /// On a connection that is in no transaction, each statement is committed by itself: a batch of more
+    /// than a thousand items is several of them, and a given id that is just ending may be stored once
+    /// more. The same may happen to one that has ended since the snapshot of a `REPEATABLE READ` or
+    /// `SERIALIZABLE` transaction. In [`pooled`](crate::Builder::pooled) mode it has to be a transaction
+    /// that sqlx has begun.
     #[must_use]
     pub fn within<'t>(&self, conn: &'t mut PgConnection) -> Within<'t> {
         Within { workpool: self.clone(), conn: Mutex::new(conn) }

@@ -109,7 +109,9 @@ async fn every_part_of_a_filter_must_hold() {
     assert_eq!(found(WorkFilter::new().name("the one").pool("echo")).await, [named]);
     let function: String = stage.column("function", named).await;
     assert_eq!(found(WorkFilter::new().name("the one").function(&function)).await, [named]);
-    assert!(found(WorkFilter::new().older_than(Duration::from_mins(1))).await.is_empty());
+    for longer in [Duration::from_mins(1), Duration::MAX] {
+        assert!(found(WorkFilter::new().older_than(longer)).await.is_empty());
+    }
     stage
         .execute("UPDATE workpool.work SET enqueued_at = enqueued_at - interval '2 minutes'")
         .await;

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
 use super::list::{failure, time, work_row};
-use super::time::micros;
+use super::time::ago;
 use super::{SqlResult, Store, Timestamp, row};
 use crate::failure::Failure;
 use crate::view::{CallbackState, Time, WorkCallback, WorkDetail};
@@ -122,7 +122,7 @@ impl Store {
     ) -> SqlResult<Vec<FailureRow>> {
         self.query_as(self.sql().failures.clone())
             .bind(pool)
-            .bind(micros(window))
+            .bind(ago(window))
             .bind(budget)
             .fetch_all(conn)
             .await

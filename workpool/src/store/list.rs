@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
-use super::time::micros;
+use super::time::{ago, micros};
 use super::{SqlResult, Store, Timestamp};
 use crate::failure::Failure;
 use crate::function::FunctionKind;
@@ -76,7 +76,7 @@ impl Store {
             .bind(part.rows)
             .bind(part.budget)
             .bind(filter.function.as_deref())
-            .bind(filter.older_than.map(micros))
+            .bind(filter.older_than.map(ago))
             .bind(filter.name.as_deref())
             .bind(filter.error.as_deref())
             .fetch_all(conn)

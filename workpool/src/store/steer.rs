@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use super::list::time;
-use super::time::micros;
+use super::time::ago;
 use super::{SqlResult, Store, Timestamp};
 use crate::view::{AuditRow, Retried, RunNow};
 use crate::work::OutcomeKind;
@@ -76,7 +76,7 @@ impl Store {
     ) -> SqlResult<(i64, Option<Uuid>)> {
         self.query_as(self.sql().prune_pool.clone())
             .bind(pool)
-            .bind(micros(older_than))
+            .bind(ago(older_than))
             .bind(after)
             .bind(look)
             .bind(limit)

@@ -71,6 +71,12 @@ impl Decode<'_, Postgres> for Timestamp {
     }
 }
 
+/// How long ago, in microseconds: longer than that is before everything, and no time of the database.
+pub(crate) fn ago(duration: Duration) -> i64 {
+    const LONGEST: Duration = Duration::from_hours(4000 * 365 * 24);
+    micros(duration.min(LONGEST))
+}
+
 /// A duration as whole microseconds, saturating.
 pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
