@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use sqlx::PgPool;
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use workpool::{Error, WorkId, Workpool};
-use workpool_tests::{Stage, patiently};
+use workpool_tests::{Stage, eventually, patiently};
 
 use crate::functions::note;
 
@@ -112,6 +112,32 @@ async fn an_enqueue_that_gets_no_connection_is_certainly_not_stored_and_says_so(
     for error in [single, batch] {
         assert!(matches!(error, Error::Database(_)), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_enqueue_that_waits_for_a_connection_borrows_no_slots_meanwhile() {
+    const AT_ONCE: &str = "SELECT count(*) FROM workpool.finished WHERE started_at = enqueued_at";
+    let stage = Stage::new().await;
+    stage.workpool().pool("notes").set_max_parallelism(1).await.unwrap();
+    let one = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_mins(5));
+    let workpool = Workpool::attach(one.connect(stage.url()).await.unwrap()).await.unwrap();
+    let worker = stage.worker_of(&workpool).start().await.unwrap();
+    eventually("its worker lends", async || {
+        let id = note::enqueue(&workpool, "before".into()).await.unwrap();
+        workpool.result(id).await.unwrap();
+        stage.value::<i64>(AT_ONCE).await > 0
+    })
+    .await;
+    let held = workpool.db().acquire().await.unwrap();
+    let waits = tokio::spawn({
+        let workpool = workpool.clone();
+        async move { note::enqueue(&workpool, "waits".into()).await }
+    });
+    let other = note::enqueue(stage.workpool(), "other".into()).await.unwrap();
+    patiently("another one has the slot", stage.workpool().result(other)).await.unwrap();
+    drop(held);
+    waits.await.unwrap().unwrap();
+    worker.shutdown().await;
 }
 
 #[tokio::test]

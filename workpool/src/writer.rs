@@ -137,7 +137,8 @@ impl Writer {
         let (store, hub) = (self.workpool.store(), self.workpool.hub());
         if held.is_none() {
             // Slots are lent for a statement, not for the wait for a connection.
-            *held = Some(self.workpool.link().hold().await?);
+            let taken = self.workpool.link().hold().await.map_err(Error::from);
+            *held = Some(taken.inspect_err(meter::refused)?);
         }
         if let Some(loan) = hub.borrow(items) {
             return self.write_claimed(held, items, loan).await;
