@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use workpool::testing::{DrainError, advance, assert_enqueued, enqueued};
-use workpool::{Error, RetryPolicy};
-use workpool_tests::Stage;
+use workpool::{Completion, Error, MutationCtx, RetryPolicy, on_complete};
+use workpool_tests::{Stage, Witness};
 
 use crate::functions::{echo, ended, flaky, note};
 
@@ -37,6 +37,26 @@ async fn a_drain_runs_what_is_due_with_its_completions_and_lists_the_rest() {
     assert_eq!((&*scheduled.args, &*scheduled.why), ("\"later\"", "scheduled"));
     let panic = panic_of(async move { drained.assert_nothing_left() }).await;
     assert!(panic.contains("functions::note") && panic.contains("attempt 1 fails"), "{panic}");
+}
+
+/// Longer than due work may stand still.
+#[on_complete(context = String)]
+async fn told_slowly(
+    ctx: &mut MutationCtx<'_>,
+    done: Completion<String, String>,
+) -> workpool::Result<()> {
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    ctx.state::<Witness>().saw(&done.context);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_drain_waits_for_a_callback_that_takes_long() {
+    let stage = Stage::new().await;
+    let item = echo::enqueue(stage.workpool(), "x".into());
+    item.on_complete::<told_slowly>("told".into()).await.unwrap();
+    stage.drain().await.assert_nothing_left();
+    assert_eq!(stage.witness.count("told"), 1);
 }
 
 #[tokio::test]

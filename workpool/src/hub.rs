@@ -110,14 +110,18 @@ impl Hub {
         self.hints[topic as usize].subscribe()
     }
 
+    fn ready(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashSet<Uuid>>> {
+        self.ready.lock().expect("no code panics with this lock")
+    }
+
     /// Whether a worker of this process takes work of the pool at once, so that the database need
     /// not notify anybody.
     pub(crate) fn is_ready(&self, pool: &str) -> bool {
-        self.ready.lock().expect("no code panics with this lock").contains_key(pool)
+        self.ready().contains_key(pool)
     }
 
     pub(crate) fn set_ready(&self, pool: &Arc<str>, worker: Uuid, ready: bool) {
-        let mut pools = self.ready.lock().expect("no code panics with this lock");
+        let mut pools = self.ready();
         if ready {
             pools.entry(Arc::clone(pool)).or_default().insert(worker);
         } else if let Some(workers) = pools.get_mut(pool) {
@@ -130,8 +134,7 @@ impl Hub {
 
     /// A worker has ended, and is ready for nothing any more.
     pub(crate) fn forget_worker(&self, worker: Uuid) {
-        let mut pools = self.ready.lock().expect("no code panics with this lock");
-        pools.retain(|_, workers| {
+        self.ready().retain(|_, workers| {
             workers.remove(&worker);
             !workers.is_empty()
         });

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 use crate::error::Error;
-use crate::store::{NewWork, took_no_effect};
+use crate::store::{NewWork, in_doubt};
 
 /// What became of an item that waited.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Lost {
 
 impl From<sqlx::Error> for Lost {
     fn from(error: sqlx::Error) -> Self {
-        let stored = !took_no_effect(&error);
+        let stored = in_doubt(&error);
         Self { error, stored }
     }
 }

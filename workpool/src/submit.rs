@@ -15,7 +15,7 @@ use crate::handle::Workpool;
 use crate::hub::Hint;
 use crate::lane::{Answer, Lost};
 use crate::meter;
-use crate::store::{NewWork, Store, Timestamp, is_transient, lost_connection, took_no_effect};
+use crate::store::{NewWork, Store, Timestamp, in_doubt, is_transient};
 use crate::telemetry;
 use crate::writer;
 
@@ -150,9 +150,7 @@ impl EnqueueContext for Workpool {
 /// An enqueue that lost its connection may have been stored all the same.
 pub(crate) fn unconfirmed(error: Error, id: Uuid) -> Error {
     match error {
-        Error::Database(source) if lost_connection(&source) && !took_no_effect(&source) => {
-            Error::Unconfirmed { id, source }
-        }
+        Error::Database(source) if in_doubt(&source) => Error::Unconfirmed { id, source },
         error => error,
     }
 }
@@ -214,10 +212,8 @@ impl Workpool {
                 Err(Error::Database(error)) => error.into(),
                 Err(error) => return Err(error),
             };
-            stored |= lost.stored && lost_connection(&lost.error);
-            let final_word = !is_transient(&lost.error);
-            error = lost.error;
-            if final_word {
+            (error, stored) = (lost.error, stored || lost.stored);
+            if !is_transient(&error) {
                 break;
             }
         }

@@ -9,18 +9,30 @@ use super::{SqlResult, Store};
 
 /// As on the connections of the loops: by the index, whatever the planner knows of the table. A plan
 /// is kept, also when it was made for a table that was small then.
-const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
-                        SET LOCAL plan_cache_mode = force_generic_plan";
-/// Bodies have the settings of their session; the first of them begins. None of their statements takes
-/// long: whoever is dropped in the midst of one goes on in the server, with all that the group has locked.
-const FIRST_MEMBER: &str = "SET LOCAL enable_seqscan TO DEFAULT; \
-                            SET LOCAL enable_bitmapscan TO DEFAULT; \
-                            SET LOCAL plan_cache_mode TO DEFAULT; \
-                            SET LOCAL statement_timeout = '200ms'; SAVEPOINT workpool_member";
-const BEGIN_MEMBER: &str = "SET LOCAL statement_timeout = '200ms'; SAVEPOINT workpool_member";
-const END_MEMBERS: &str = "SET LOCAL statement_timeout TO DEFAULT; \
-                           SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
-                           SET LOCAL plan_cache_mode = force_generic_plan";
+macro_rules! by_index {
+    () => {
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+         SET LOCAL plan_cache_mode = force_generic_plan"
+    };
+}
+
+/// None of the statements of what follows takes long: whoever is dropped in the midst of one goes on in
+/// the server, with all that the group has locked.
+macro_rules! begin_member {
+    () => {
+        "SET LOCAL statement_timeout = '200ms'; SAVEPOINT workpool_member"
+    };
+}
+
+const BY_INDEX: &str = by_index!();
+/// Bodies have the settings of their session; the first of them begins.
+const FIRST_MEMBER: &str = concat!(
+    "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_bitmapscan TO DEFAULT; \
+     SET LOCAL plan_cache_mode TO DEFAULT; ",
+    begin_member!()
+);
+const BEGIN_MEMBER: &str = begin_member!();
+const END_MEMBERS: &str = concat!("SET LOCAL statement_timeout TO DEFAULT; ", by_index!());
 const NEXT_MEMBER: &str = "RELEASE SAVEPOINT workpool_member; SAVEPOINT workpool_member";
 const UNDO_MEMBER: &str = "ROLLBACK TO SAVEPOINT workpool_member";
 

@@ -56,8 +56,8 @@ pub(crate) use pools::PoolRow;
 use row::row;
 pub(crate) use slots::{Grant, PoolSync, SlotAsk};
 pub(crate) use sqlstate::{
-    Cause, conflicts, is_broken, is_locked, is_of_another_session, is_refusal, is_transient,
-    lost_connection, may_rerun, took_no_effect,
+    Cause, conflicts, in_doubt, is_broken, is_locked, is_of_another_session, is_refusal,
+    is_transient, lost_connection, may_rerun,
 };
 use statements::Statements;
 pub(crate) use statements::begin_with_settings;

@@ -68,14 +68,13 @@ pub(crate) fn conflicts(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| matches!(&*code, "40001" | "40P01" | "55P03"))
 }
 
-/// Whether what was to be written has certainly not been: there was no connection to send it on, no
-/// transaction to do it in, or the server has said no.
-pub(crate) fn took_no_effect(error: &sqlx::Error) -> bool {
+/// Whether what was to be written may have been all the same. Not where there was no connection to
+/// send it on, no transaction to do it in, or the server has said no.
+pub(crate) fn in_doubt(error: &sqlx::Error) -> bool {
     use sqlx::Error::{BeginFailed, PoolClosed, PoolTimedOut};
+    let never_sent = matches!(error, PoolTimedOut | PoolClosed | BeginFailed);
     let refused = |code: String| code.starts_with("53") || code == READ_ONLY;
-    matches!(error, PoolTimedOut | PoolClosed | BeginFailed)
-        || conflicts(error)
-        || code(error).is_some_and(refused)
+    lost_connection(error) && !never_sent && !code(error).is_some_and(refused)
 }
 
 /// Whether the same transaction may succeed when it is run again: conflicts, lost connections, an
