@@ -17,6 +17,9 @@ const LIMIT: u32 = 100;
 const ENDED: &str = "SELECT count(*) FROM workpool.finished";
 const RUNNING: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
 
+/// How such a claim is committed.
+const CHAIN: &str = "COMMIT AND CHAIN";
+
 /// The statements that write ends beside a claim: with the second, every other item calls back.
 const ENDS: [&str; 2] = ["succeed", "succeed_and_call"];
 
@@ -27,7 +30,7 @@ async fn queue(line: &Line, ends: &str) -> (Vec<Enqueued>, Worker) {
     let (workpool, calls) = (line.world.workpool(), ends == ENDS[1]);
     let (mut tx, mut queue) = (workpool.db().begin().await.unwrap(), Vec::new());
     let within = workpool.within(&mut tx);
-    for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(1500) {
+    for kind in [Kind::Once, Kind::Again].into_iter().cycle().take(4000) {
         let id = if calls && kind == Kind::Again { WorkId::new() } else { plain_id() };
         one(&within, kind, id, Task { how: How::Takes(0), fails: 0 }).await;
         queue.push(Enqueued::new(id.uuid(), kind));
@@ -37,17 +40,19 @@ async fn queue(line: &Line, ends: &str) -> (Vec<Enqueued>, Worker) {
     (queue, line.worker().await)
 }
 
-/// Lets it begin, and come to turns of many ends.
+/// Lets it begin, and come to turns of many ends whose claims begin the transaction of the next.
 async fn resume(line: &Line) {
     line.world.workpool().pool(POOL).resume().await.unwrap();
-    eventually("some have ended", async || line.world.count(ENDED).await > 300).await;
+    eventually("some have ended", async || line.world.count(ENDED).await > 1200).await;
 }
+
+const IN_TRANSACTION: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name = 'workpool' AND state = 'idle in transaction'";
 
 /// Whether a claim has been made and is not committed, once nothing ends any more: a turn that goes by
 /// is in a transaction too.
 async fn a_claim_waits(line: &Line) -> bool {
-    const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-        AND application_name = 'workpool' AND state = 'idle in transaction'";
     line.struck().await;
     eventually("nothing ends any more", async || {
         let ended = line.world.count(ENDED).await;
@@ -55,7 +60,7 @@ async fn a_claim_waits(line: &Line) -> bool {
         line.world.count(ENDED).await == ended
     })
     .await;
-    line.world.count(WAITING).await > 0
+    line.world.count(IN_TRANSACTION).await > 0
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,11 +114,11 @@ async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
     for (loses, ends) in [Loses::Answer, Loses::Statement].into_iter().zip(ENDS) {
-        for what in ["claim_pool", "COMMIT"] {
+        for what in ["claim_pool", CHAIN] {
             let line = Line::new().await;
             let (queue, worker) = queue(&line, ends).await;
             resume(&line).await;
-            let sql = if what == "COMMIT" { what.to_owned() } else { line.sql(what) };
+            let sql = if what == CHAIN { what.to_owned() } else { line.sql(what) };
             line.proxy.arm(Fault::new(loses, sql).of("workpool"));
             line.struck().await;
             line.world.quiet(MENDED).await;
@@ -124,4 +129,18 @@ async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
             audit::nobody_is_left(&line.world).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_has_nothing_to_claim_is_in_no_transaction() {
+    let line = Line::new().await;
+    let (queue, worker) = queue(&line, ENDS[0]).await;
+    line.proxy.arm(Fault::new(Loses::Statement, CHAIN.to_owned()));
+    resume(&line).await;
+    line.struck().await;
+    line.world.quiet(MENDED).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(line.world.count(IN_TRANSACTION).await, 0);
+    assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
+    worker.shutdown().await;
 }

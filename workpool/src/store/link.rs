@@ -52,6 +52,11 @@ impl Link {
         }
     }
 
+    /// How the transaction of an operation begins, when it needs one.
+    pub(super) fn begins(&self) -> Option<SqlStr> {
+        self.begin.clone()
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         match &self.source {
             Source::App(db) => db.is_closed(),

@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod cancel;
+mod chain;
 mod claim;
 mod complete;
 mod detail;
@@ -39,6 +40,7 @@ use sqlx::{FromRow, Postgres, SqlStr};
 use crate::error::{Error, Result};
 
 pub(crate) use callbacks::RawCallback;
+pub(crate) use chain::Chain;
 pub(crate) use claim::{Ask, Claimed, Due, Turned};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;

@@ -1,37 +1,42 @@
 //! Turns of many ends: one connection writes them while another one claims, since the server can do
-//! both at once, and a commit more is little for so many. Unless the server is far: that takes three
-//! round trips instead of one.
+//! both at once, and a commit more is little for so many. Unless the server is far: that takes two
+//! round trips instead of one, and three where the claim has to begin its transaction.
 
 use std::time::Duration;
 
-use sqlx::postgres::PgConnection;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::callbacks;
 use super::ends::{self, Sent, Step};
 use super::turn::Turn;
-use crate::store::{Claimed, SqlResult, Turned};
+use crate::meter;
+use crate::store::{Chain, Claimed, Link, SqlResult, Turned};
 
 /// From so many ends on that is faster than one statement for both.
 pub(super) const MANY: u8 = 64;
 
 /// Of so many samples the shortest count: the machine may be busy.
-const SAMPLES: u32 = 16;
-/// How long a server counts as far.
+const SAMPLES: u32 = 8;
+/// How long a server counts as far, and for how many turns as near.
 const AGAIN: Duration = Duration::from_mins(1);
+const NEAR: u32 = 256;
+/// How long a transaction is there for the next turn.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// How far the server is, as measured by what it does. Pure state, no I/O.
 #[derive(Debug, Default)]
-pub(super) struct Distance {
+struct Distance {
     /// To begin a transaction, which is nothing but a round trip; and to claim.
     shortest: Option<(Duration, Duration)>,
     samples: u32,
     far_until: Option<Instant>,
+    /// So many turns more need not measure.
+    near: u32,
 }
 
 impl Distance {
-    pub(super) fn is_near(&self, now: Instant) -> bool {
+    fn is_near(&self, now: Instant) -> bool {
         self.far_until.is_none_or(|until| now >= until)
     }
 
@@ -40,10 +45,70 @@ impl Distance {
         let (way, work) = (way.min(round_trip), work.min(claim));
         (self.shortest, self.samples) = (Some((way, work)), self.samples + 1);
         if self.samples == SAMPLES {
-            // Two round trips more, to do what takes a claim without its own at the same time.
-            let far_until = (2 * way > work.saturating_sub(way)).then(|| now + AGAIN);
-            *self = Self { far_until, ..Self::default() };
+            // A round trip and a wait for the disk more, to do what takes a claim without its own at the
+            // same time.
+            let far = 2 * way > work.saturating_sub(way);
+            let near = if far { 0 } else { NEAR };
+            *self = Self { far_until: far.then(|| now + AGAIN), near, ..Self::default() };
         }
+    }
+
+    /// Whether the next turn need not measure. Each asks once.
+    const fn is_known(&mut self) -> bool {
+        let known = self.near > 0;
+        self.near = self.near.saturating_sub(1);
+        known
+    }
+}
+
+/// What these turns leave to the next one.
+#[derive(Default)]
+pub(super) struct Beside {
+    distance: Distance,
+    /// The transaction that has begun for its claim, and until when it is kept.
+    begun: Option<(Chain, Instant)>,
+}
+
+impl Beside {
+    pub(super) fn is_near(&self, now: Instant) -> bool {
+        self.distance.is_near(now)
+    }
+
+    pub(super) fn until(&self) -> Option<Instant> {
+        self.begun.as_ref().map(|(_, until)| *until)
+    }
+
+    /// Ends the transaction once it is due: nobody should see one in which nothing is done.
+    pub(super) async fn rest(&mut self, now: Instant) {
+        if self.until().is_some_and(|until| now >= until) {
+            self.end().await;
+        }
+    }
+
+    /// Ends the transaction. After an error its connection is closed.
+    pub(super) async fn end(&mut self) {
+        if let Some((chain, _)) = self.begun.take() {
+            let _ = chain.roll_back().await;
+        }
+    }
+
+    /// The transaction for a claim; and what it took, if it had to begin.
+    async fn begin(&mut self, link: &Link) -> SqlResult<(Chain, Option<Duration>)> {
+        if let Some((chain, _)) = self.begun.take() {
+            return Ok((chain, None));
+        }
+        let begun = Instant::now();
+        let chain = Chain::begin(link).await?;
+        Ok((chain, Some(begun.elapsed())))
+    }
+
+    async fn commit(&mut self, chain: Chain) -> SqlResult<()> {
+        if !self.distance.is_known() {
+            return chain.commit().await;
+        }
+        let next = chain.commit_and_chain().await?;
+        self.begun = next.map(|chain| (chain, Instant::now() + PATIENCE));
+        Ok(())
     }
 }
 
@@ -52,8 +117,10 @@ impl Turn {
     /// ends are known to be, so that nobody sees more run than the limit; else it is rolled back.
     pub(super) async fn send_beside(
         &self,
-        distance: &mut Distance,
+        beside: &mut Beside,
     ) -> (SqlResult<Turned>, SqlResult<()>) {
+        // Before the server has anything else to do, which it may put before the answer.
+        let begun = beside.begin(&self.shared.connections.control).await;
         let (tell, told) = oneshot::channel();
         let end = async {
             // Those that call back nobody are what that statement ends too.
@@ -68,8 +135,8 @@ impl Turn {
             }
             Ok(matched)
         };
-        let (ended, claimed) = tokio::join!(end, self.claim_behind(told, distance));
-        let (claimed, claim) = match claimed {
+        let (ended, claimed) = tokio::join!(end, self.claim_behind(begun, told, beside));
+        let (claimed, claim) = match claimed.inspect_err(meter::failed) {
             Ok(claimed) => (claimed, Ok(())),
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -79,25 +146,25 @@ impl Turn {
     /// Claims, and commits when it is told to.
     async fn claim_behind(
         &self,
+        begun: SqlResult<(Chain, Option<Duration>)>,
         told: oneshot::Receiver<bool>,
-        distance: &mut Distance,
+        beside: &mut Beside,
     ) -> SqlResult<Vec<Claimed>> {
         let (shared, asks) = (&self.shared, &self.asks);
-        let claim = async |conn: &mut PgConnection| {
-            let begun = Instant::now();
-            let mut tx = shared.store().begin(conn).await?;
-            let round_trip = begun.elapsed();
-            let claim = shared.store().claim(&mut tx, shared.worker, asks, &shared.functions);
-            let claimed = claim.await?;
-            distance.measured(round_trip, begun.elapsed().saturating_sub(round_trip), begun);
-            if told.await == Ok(true) {
-                tx.commit().await?;
-                return Ok(claimed);
-            }
-            tx.rollback().await?;
-            Ok(Vec::new())
-        };
-        shared.control(claim).await
+        let ((mut chain, round_trip), begun) = (begun?, Instant::now());
+        let claim = chain.step(async |conn| {
+            shared.store().claim(conn, shared.worker, asks, &shared.functions).await
+        });
+        let claimed = claim.await?;
+        if let Some(round_trip) = round_trip {
+            beside.distance.measured(round_trip, begun.elapsed(), begun);
+        }
+        if told.await == Ok(true) {
+            beside.commit(chain).await?;
+            return Ok(claimed);
+        }
+        chain.roll_back().await?;
+        Ok(Vec::new())
     }
 }
 
@@ -122,5 +189,6 @@ mod tests {
             distance.measured(Duration::from_micros(us), CLAIM, now);
         }
         assert!(distance.is_near(now), "a busy machine is not a far one");
+        assert_eq!((0..=NEAR).filter(|_| distance.is_known()).count(), NEAR as usize);
     }
 }

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::beside::Distance;
+use super::beside::Beside;
 use super::bounds::Survey;
 use super::ends::{End, Writer};
 use super::held::held;
@@ -67,7 +67,7 @@ pub(crate) struct Dispatcher {
     pub(super) peek_at: Instant,
     /// A survey is under way.
     pub(super) surveys: bool,
-    pub(super) distance: Distance,
+    pub(super) beside: Beside,
     /// When to ask in which pools somebody's transaction holds what we need.
     pub(super) probe_at: Option<Instant>,
     backoff: Backoff,
@@ -99,7 +99,7 @@ impl Dispatcher {
             poll_at: Instant::now(),
             peek_at: Instant::now(),
             surveys: false,
-            distance: Distance::default(),
+            beside: Beside::default(),
             probe_at: None,
         }
     }
@@ -128,6 +128,7 @@ impl Dispatcher {
             }
         }
         self.hand_over();
+        self.beside.end().await;
     }
 
     /// What the completer has left to this comes back to it, and whoever enqueues tells others.
@@ -179,7 +180,7 @@ impl Dispatcher {
             Event::Freed { pool, items, again, writer } => {
                 if let Some(pool) = self.pools.get_mut(&pool) {
                     let now = Instant::now();
-                    let apart = writer > pool.writer(self.distance.is_near(now));
+                    let apart = writer > pool.writer(self.beside.is_near(now));
                     pool.freed(items, again.map(|again| now + again), apart);
                 }
             }
@@ -229,6 +230,7 @@ impl Dispatcher {
 
     /// One round trip or two. False: there is nothing to do now.
     async fn step(&mut self) -> SqlResult<bool> {
+        self.beside.rest(Instant::now()).await;
         self.let_others_end().await;
         if !self.shared.lease.is_valid() {
             self.give_ends_back(|_| true);
@@ -323,7 +325,7 @@ impl Dispatcher {
         let all_functions = self.shared.settings.runs_all();
         let lease = self.shared.lease.is_valid();
         self.shared.set_idle(self.pools.values().all(PoolState::is_idle));
-        let near = self.distance.is_near(Instant::now());
+        let near = self.beside.is_near(Instant::now());
         // Through a pooler the slots would stay locked from the statement to its commit.
         let pooled = self.shared.store().is_pooled();
         for pool in self.pools.values_mut() {
@@ -370,7 +372,8 @@ impl Dispatcher {
         // One survey at a time: the others' wait for its answer, which is an event.
         let survey = || self.pools.values().filter_map(PoolState::survey_at).min();
         let survey = if self.surveys { None } else { survey() };
-        let due = self.pools.values().filter_map(look).chain(survey).chain(self.probe_at).min();
+        let others = survey.into_iter().chain(self.probe_at).chain(self.beside.until());
+        let due = self.pools.values().filter_map(look).chain(others).min();
         // While the lease may have run out, look again soon whether it has been renewed.
         let at = if self.shared.lease.is_valid() {
             due.map_or(self.poll_at, |due| due.min(self.poll_at))

@@ -117,7 +117,7 @@ impl Dispatcher {
         let shared = Arc::clone(&self.shared);
         let mut turn = Turn { shared, ends, asks, begun: now, way };
         let (answer, claim) = match way {
-            Way::Beside => turn.send_beside(&mut self.distance).await,
+            Way::Beside => turn.send_beside(&mut self.beside).await,
             Way::Together | Way::Marked => (turn.send().await, Ok(())),
         };
         if claim.is_err() {
@@ -132,7 +132,7 @@ impl Dispatcher {
     fn is_large(&self, now: Instant) -> bool {
         let mut free = self.pools.values().filter(|pool| pool.claimable(now) > 0);
         let one = free.next().is_some() && free.next().is_none();
-        one && self.owed.len() >= usize::from(MANY) && self.distance.is_near(now)
+        one && self.owed.len() >= usize::from(MANY) && self.beside.is_near(now)
     }
 
     /// Takes in what came of it.
