@@ -1,14 +1,15 @@
-//! A listener that cannot begin to listen: it tries again, and leaves nothing behind.
+//! Who hears of what, and when: a listener that cannot begin to listen tries again, and leaves nothing
+//! behind; what nobody was told of is found.
 
 use std::time::Duration;
 
 use workpool_tests::{Fault, Loses};
 
 use crate::audit::Kind;
-use crate::functions::How;
+use crate::functions::{How, Task, again};
 use crate::line::Line;
-use crate::load::enqueue_one;
-use crate::world::within;
+use crate::load::{enqueue_one, enqueue_plain};
+use crate::world::{World, eventually, within};
 
 /// A worker that finds nothing in time by polling.
 const TOO_LATE: Duration = Duration::from_mins(5);
@@ -35,5 +36,28 @@ async fn a_listener_whose_first_statement_is_never_answered_begins_anew() {
     let item = enqueue_one(line.world.workpool(), Kind::Once, How::Takes(1)).await;
     line.world.entered(item.id, 1).await;
     line.world.quiet(Duration::from_secs(5)).await;
+    worker.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_is_committed_after_the_worker_has_fallen_asleep_does_not_wait_for_a_poll() {
+    const ASLEEP: &str = "SELECT count(*) FROM workpool.slots WHERE asleep";
+    let world = World::new().await;
+    world.limit(1).await;
+    let worker = world.worker_here().poll_interval(TOO_LATE).start().await.unwrap();
+    for _ in 0..300 {
+        enqueue_plain(world.workpool(), Kind::Again, How::Takes(0)).await;
+    }
+    eventually("it is awake", async || world.count(ASLEEP).await == 0).await;
+    let mut tx = world.workpool().db().begin().await.unwrap();
+    let within = world.workpool().within(&mut tx);
+    let late = again::enqueue(&within, Task { how: How::Takes(0), fails: 0 }).await.unwrap();
+    drop(within);
+    assert_eq!(world.count(ASLEEP).await, 0, "it was enqueued while the worker was awake");
+    eventually("it sleeps", async || world.count(ASLEEP).await == 1).await;
+    world.quiet(Duration::from_secs(30)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    tx.commit().await.unwrap();
+    world.entered(late.uuid(), 1).await;
     worker.shutdown().await;
 }

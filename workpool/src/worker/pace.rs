@@ -11,11 +11,17 @@ use tokio::time::Instant;
 const BUSY: usize = 20;
 const WINDOW: Duration = Duration::from_millis(100);
 const QUIET: u32 = 10;
+/// Whoever has enqueued in a transaction while the pool was awake may commit it later, and tells nobody.
+/// Until so long after it has fallen asleep it is looked at again.
+const LATE: Duration = Duration::from_mins(1);
+const LATE_FIRST: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Pace {
     /// Whether the database has been told that we sleep.
     pub(super) asleep: bool,
+    /// When it was.
+    slept_at: Option<Instant>,
     /// The last claims that found something.
     successes: VecDeque<Instant>,
     /// Claims in a row that found nothing.
@@ -24,7 +30,7 @@ pub(super) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { asleep: true, successes: VecDeque::new(), empty: 0 }
+        Self { asleep: true, slept_at: None, successes: VecDeque::new(), empty: 0 }
     }
 }
 
@@ -49,6 +55,37 @@ impl Pace {
         while self.successes.len() > 2 * BUSY {
             self.successes.pop_front();
         }
-        !std::mem::replace(&mut self.asleep, asleep) && asleep
+        let fell_asleep = !std::mem::replace(&mut self.asleep, asleep) && asleep;
+        if fell_asleep {
+            self.slept_at = Some(now);
+        }
+        fell_asleep
+    }
+
+    /// When to look for what is committed late, while it sleeps: a transaction is noticed before it has
+    /// taken twice as long again.
+    pub(super) fn late_look(&self, now: Instant) -> Option<Instant> {
+        let slept = now.duration_since(self.slept_at?);
+        (slept < LATE).then(|| now + slept.max(LATE_FIRST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_committed_late_is_looked_for_less_and_less_often() {
+        let begun = Instant::now();
+        let mut pace = Pace::default();
+        pace.claimed(false, true, begun);
+        assert_eq!(pace.late_look(begun), None, "it was asleep before");
+        pace.claimed(true, false, begun);
+        assert!(pace.claimed(false, true, begun), "it falls asleep");
+        let looks: Vec<_> = std::iter::successors(Some(begun), |at| pace.late_look(*at))
+            .map(|at| at - begun)
+            .collect();
+        assert_eq!((looks[1], looks[2], looks[3]), (LATE_FIRST, 2 * LATE_FIRST, 4 * LATE_FIRST));
+        assert!(looks.len() < 15 && looks.last() >= Some(&LATE));
     }
 }

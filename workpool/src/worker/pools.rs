@@ -265,7 +265,8 @@ impl PoolState {
             self.hot = false;
             self.due_at = Some(now + LOCKED);
         } else if !self.hot {
-            let poll = (!self.pace.asleep).then(|| now + self.busy_poll());
+            let asleep = self.pace.asleep;
+            let poll = if asleep { self.pace.late_look(now) } else { Some(now + self.busy_poll()) };
             let next = wait.map(|wait| now + wait);
             self.due_at = poll.into_iter().chain(next).min();
         }
