@@ -8,7 +8,7 @@ use anyhow::Context;
 use workpool::{
     ActionCtx, Error, Failure, FailureKind, OutcomeKind, ResultExt, RetryPolicy, action, mutation,
 };
-use workpool_tests::{Gates, Stage};
+use workpool_tests::{Gates, Stage, eventually};
 
 use crate::functions::{echo, end_of, flaky, write};
 
@@ -82,6 +82,13 @@ async fn slow_mutation(ctx: &mut workpool::MutationCtx<'_>) -> workpool::Result<
     write(ctx, "half").await?;
     let gates = ctx.state::<Gates>().clone();
     gates.pass("never").await;
+    Ok(())
+}
+
+#[mutation(pool = "failing", timeout = "500ms")]
+async fn waits_for_a_lock(ctx: &mut workpool::MutationCtx<'_>) -> workpool::Result<()> {
+    write(ctx, "half").await?;
+    workpool::sqlx::query("LOCK TABLE held").execute(ctx.db()).await?;
     Ok(())
 }
 
@@ -180,6 +187,23 @@ async fn a_mutation_that_takes_longer_than_its_timeout_is_rolled_back_and_failed
     let end = end_of(&stage, id).await;
     assert_eq!(end.failures[0].kind(), FailureKind::Timeout);
     assert!(stage.notes().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_server_ends_what_a_mutation_was_dropped_in_the_midst_of() {
+    const LEFT: &str =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'held'::regclass";
+    let stage = Stage::new().await;
+    stage.execute("CREATE TABLE held ()").await;
+    let mut holder = stage.workpool().db().begin().await.unwrap();
+    workpool::sqlx::query("LOCK TABLE held").execute(&mut *holder).await.unwrap();
+    let worker = stage.start().await;
+    let id = waits_for_a_lock::enqueue(stage.workpool(), ()).await.unwrap();
+    eventually("it waits for the lock", async || stage.value::<i64>(LEFT).await > 0).await;
+    assert_eq!(end_of(&stage, id).await.failures[0].kind(), FailureKind::Timeout);
+    eventually("nobody waits for it", async || stage.value::<i64>(LEFT).await == 0).await;
+    holder.rollback().await.unwrap();
+    worker.shutdown().await;
 }
 
 #[tokio::test]

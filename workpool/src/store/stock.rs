@@ -48,6 +48,18 @@ pub(crate) async fn settle(
     set.persistent(false).bind(names).bind(values).execute(conn).await.map(drop)
 }
 
+/// Has the server end a statement, and what its transaction has locked, when nobody is at the other end any
+/// more: a body that was dropped in the midst of one. Where the server cannot notice, it goes on.
+async fn notice_the_end(conn: &mut PgConnection) -> SqlResult<()> {
+    // Since PostgreSQL 14, and not on every system.
+    const CHECK: &str = "SELECT set_config('client_connection_check_interval', '1s', false)
+        WHERE current_setting('client_connection_check_interval', true) = '0'";
+    match sqlx::query(CHECK).persistent(false).execute(conn).await {
+        Ok(_) | Err(sqlx::Error::Database(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// A bounded number of connections. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Stock(Arc<Inner>);
@@ -102,6 +114,7 @@ impl Stock {
         let mut conn = PgConnection::connect_with(&self.0.options).await?;
         if !self.0.chosen.is_empty() {
             settle(&mut conn, &self.0.chosen).await?;
+            notice_the_end(&mut conn).await?;
         }
         Ok(conn)
     }
