@@ -111,6 +111,20 @@ async fn the_longest_schema_name_works() {
 }
 
 #[tokio::test]
+async fn a_schema_may_have_the_name_of_a_word_of_sql() {
+    let stage = Stage::new().await;
+    for name in ["order", "user"] {
+        let workpool = Workpool::builder().schema(name).connect(stage.url()).await.unwrap();
+        assert_eq!(workpool.schema(), name);
+        let worker = stage.worker_of(&workpool).start().await.unwrap();
+        let id = echo::enqueue(&workpool, "x".into()).await.unwrap();
+        assert_eq!(workpool.result(id).await.unwrap(), "x");
+        workpool.pool("echo").pause().await.unwrap();
+        worker.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn settings_of_the_database_change_nothing() {
     let stage = Stage::new().await;
     let name: String = stage.value("SELECT current_database()").await;

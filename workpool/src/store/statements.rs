@@ -52,9 +52,13 @@ pub(super) fn rendered(sql: &str, schema: &str) -> SqlStr {
     AssertSqlSafe(std::sync::Arc::<str>::from(text)).into_sql_str()
 }
 
-/// Puts the schema in.
+/// Puts the schema in; in quotes, because it may be a word of SQL.
 pub(super) fn in_schema(sql: &str, schema: &str) -> String {
-    sql.replace("workpool.", &format!("{schema}.")).replace(" workpool;", &format!(" {schema};"))
+    if schema == "workpool" {
+        return sql.to_owned();
+    }
+    let quoted = format!(r#""{schema}""#);
+    sql.replace("workpool.", &format!("{quoted}.")).replace(" workpool;", &format!(" {quoted};"))
 }
 
 /// Begins a transaction with settings of its own, in one round trip.
