@@ -45,7 +45,12 @@ impl Caution {
     }
 
     fn learn(&self, of: &str, learn: impl FnOnce(&mut Lessons)) {
-        learn(self.all().entry(of.into()).or_default());
+        let mut all = self.all();
+        // What is over teaches nothing.
+        all.retain(|_, lessons| {
+            lessons.failed.max(lessons.undone).is_some_and(|at| at.elapsed() < CAREFUL)
+        });
+        learn(all.entry(of.into()).or_default());
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Arc<str>, Lessons>> {

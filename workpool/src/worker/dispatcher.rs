@@ -4,7 +4,7 @@
 //! Before it sleeps it has told the database so (`asleep`), and has looked once more after that:
 //! an enqueue either sees that it has to notify, or is seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -215,9 +215,10 @@ impl Dispatcher {
     }
 
     fn synced(&mut self, rows: Vec<PoolSync>) {
-        let gone = |name: &Arc<str>| !rows.iter().any(|row| *row.pool == **name);
+        let there: HashSet<_> = rows.iter().map(|row| &*row.pool).collect();
+        let gone = |name: &Arc<str>| !there.contains(&**name);
         for (name, _) in self.pools.extract_if(|name, pool| pool.running == 0 && gone(name)) {
-            self.shared.desk.lend(&name, None);
+            self.shared.forget(&name);
             self.shared.workpool.hub().set_ready(&name, self.shared.worker, false);
         }
         for row in rows {

@@ -50,6 +50,11 @@ impl Permits {
         Permit { _places: places }
     }
 
+    /// The pool is gone.
+    pub(crate) fn forget(&self, pool: &str) {
+        self.of_pool.lock().expect("no code panics with this lock").remove(pool);
+    }
+
     /// How many places are taken.
     #[cfg(feature = "metrics")]
     pub(crate) fn in_use(&self) -> usize {
@@ -76,5 +81,16 @@ mod tests {
         let beside = permits.acquire(&flood).await;
         let others = permits.acquire(&other).await;
         drop((held, beside, others));
+    }
+
+    #[tokio::test]
+    async fn a_pool_that_is_gone_is_forgotten() {
+        let permits = Permits::new(2);
+        for n in 0..10 {
+            let pool = Arc::<str>::from(format!("tenant-{n}"));
+            drop(permits.acquire(&pool).await);
+            permits.forget(&pool);
+        }
+        assert!(permits.of_pool.lock().unwrap().is_empty());
     }
 }

@@ -260,6 +260,13 @@ impl Shared {
         Arc::clone(logs.entry(Arc::clone(pool)).or_insert_with(|| Arc::new(PoolLog::new())))
     }
 
+    /// Drops what is kept of a pool that is gone.
+    pub(crate) fn forget(&self, pool: &Arc<str>) {
+        self.desk.lend(pool, None);
+        self.permits.forget(pool);
+        locked(&self.logs).remove(pool);
+    }
+
     /// The pools for which the dispatcher waits for a slot to become free, and what ends the claim into
     /// it can write.
     pub(crate) fn waiting(&self) -> MutexGuard<'_, HashMap<Arc<str>, Writer>> {
