@@ -8,7 +8,7 @@ use workpool_tests::{Fault, Loses};
 use crate::audit::Kind;
 use crate::functions::{How, Task, again};
 use crate::line::Line;
-use crate::load::{enqueue_one, enqueue_plain};
+use crate::load::enqueue_one;
 use crate::world::{World, eventually, within};
 
 /// A worker that finds nothing in time by polling.
@@ -45,9 +45,9 @@ async fn what_is_committed_after_the_worker_has_fallen_asleep_does_not_wait_for_
     let world = World::new().await;
     world.limit(1).await;
     let worker = world.worker_here().poll_interval(TOO_LATE).start().await.unwrap();
-    for _ in 0..300 {
-        enqueue_plain(world.workpool(), Kind::Again, How::Takes(0)).await;
-    }
+    // One at a time, that keeps it busy for a while.
+    let tasks = std::iter::repeat_n(Task { how: How::Takes(0), fails: 0 }, 2000);
+    again::enqueue_batch(world.workpool(), tasks).await.unwrap();
     eventually("it is awake", async || world.count(ASLEEP).await == 0).await;
     let mut tx = world.workpool().db().begin().await.unwrap();
     let within = world.workpool().within(&mut tx);
