@@ -17,8 +17,8 @@ const LIMIT: u32 = 100;
 const ENDED: &str = "SELECT count(*) FROM workpool.finished";
 const RUNNING: &str = "SELECT count(*) FROM workpool.work WHERE worker IS NOT NULL";
 
-/// How such a claim is committed.
-const CHAIN: &str = "COMMIT AND CHAIN";
+/// How such a claim is committed: the first of them while it measures how far the server is.
+const COMMITS: [&str; 2] = ["COMMIT", "COMMIT AND CHAIN"];
 
 /// The statements that write ends beside a claim: with the second, every other item calls back.
 const ENDS: [&str; 2] = ["succeed", "succeed_and_call"];
@@ -40,10 +40,13 @@ async fn queue(line: &Line, ends: &str) -> (Vec<Enqueued>, Worker) {
     (queue, line.worker().await)
 }
 
-/// Lets it begin, and come to turns of many ends whose claims begin the transaction of the next.
-async fn resume(line: &Line) {
+/// So many have ended when the claims of turns of many ends begin the transaction of the next.
+const LATER: i64 = 1200;
+
+/// Lets it begin, and waits until more than so many have ended.
+async fn resume(line: &Line, ended: i64) {
     line.world.workpool().pool(POOL).resume().await.unwrap();
-    eventually("some have ended", async || line.world.count(ENDED).await > 1200).await;
+    eventually("some have ended", async || line.world.count(ENDED).await > ended).await;
 }
 
 const IN_TRANSACTION: &str =
@@ -71,7 +74,7 @@ async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
         for _ in 0..5 {
             let line = Line::new().await;
             let (queue, worker) = queue(&line, ends).await;
-            resume(&line).await;
+            resume(&line, LATER).await;
             line.proxy.arm(line.loses(Loses::Time, ends).of("workpool ends"));
             waited = a_claim_waits(&line).await;
             let running = line.world.count(RUNNING).await;
@@ -92,17 +95,47 @@ async fn nothing_is_claimed_before_the_ends_are_known_to_be_written() {
     }
 }
 
+/// Breaks a connection at a statement of a turn of many ends, as it is by then.
+async fn lose(
+    statement: &str,
+    of: &'static str,
+    (loses, ends): (Loses, &str),
+) -> (Line, Vec<Enqueued>, Worker) {
+    let line = Line::new().await;
+    let (queue, worker) = queue(&line, ends).await;
+    resume(&line, LATER).await;
+    line.proxy.arm(line.loses(loses, statement).of(of));
+    line.struck().await;
+    line.world.quiet(MENDED).await;
+    (line, queue, worker)
+}
+
+/// The same at the commit of a claim beside ends. On a busy machine there may be too few of them.
+async fn lose_a_commit(
+    commit: &str,
+    (loses, ends): (Loses, &str),
+) -> (Line, Vec<Enqueued>, Worker) {
+    for _ in 0..5 {
+        let line = Line::new().await;
+        let (queue, worker) = queue(&line, ends).await;
+        // Its slots are taken by then.
+        resume(&line, 0).await;
+        line.proxy.arm(Fault::new(loses, commit).of("workpool"));
+        line.world.quiet(4 * MENDED).await;
+        if !line.proxy.is_armed() {
+            return (line, queue, worker);
+        }
+        worker.shutdown().await;
+    }
+    panic!("no claim was committed by {commit}")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
     for (loses, ends) in
         ENDS.map(|ends| (Loses::Statement, ends)).into_iter().chain([(Loses::Answer, ENDS[1])])
     {
-        let line = Line::new().await;
-        let (queue, worker) = queue(&line, ends).await;
-        resume(&line).await;
-        line.proxy.arm(line.loses(loses, ends).of("workpool ends"));
-        line.struck().await;
-        line.world.quiet(MENDED).await;
+        let (line, queue, worker) = lose(ends, "workpool ends", (loses, ends)).await;
         let found = audit::check(&line.world, &queue).await;
         assert_eq!(found.succeeded, queue.len(), "{ends}, {loses:?}");
         assert!(audit::peak(&line.world).await <= i64::from(LIMIT), "beyond the limit");
@@ -111,42 +144,17 @@ async fn the_limit_holds_when_ends_beside_a_claim_are_lost() {
     }
 }
 
-/// Breaks a connection at the commit of a claim beside ends that begins the next transaction. On a busy
-/// machine there may be too few of them.
-async fn lose_a_commit(loses: Loses, ends: &str) -> (Line, Vec<Enqueued>, Worker) {
-    for _ in 0..5 {
-        let line = Line::new().await;
-        let (queue, worker) = queue(&line, ends).await;
-        line.proxy.arm(Fault::new(loses, CHAIN).of("workpool"));
-        resume(&line).await;
-        line.world.quiet(4 * MENDED).await;
-        if !line.proxy.is_armed() {
-            return (line, queue, worker);
-        }
-        worker.shutdown().await;
-    }
-    panic!("no claim has begun the transaction of the next")
-}
-
-/// Breaks a connection at a claim, which is one beside ends by then.
-async fn lose_a_claim(loses: Loses, ends: &str) -> (Line, Vec<Enqueued>, Worker) {
-    let line = Line::new().await;
-    let (queue, worker) = queue(&line, ends).await;
-    resume(&line).await;
-    line.proxy.arm(line.loses(loses, "claim_pool").of("workpool"));
-    line.struck().await;
-    line.world.quiet(MENDED).await;
-    (line, queue, worker)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
-    for (loses, ends) in [Loses::Answer, Loses::Statement].into_iter().zip(ENDS) {
-        for (line, queue, worker) in
-            [lose_a_claim(loses, ends).await, lose_a_commit(loses, ends).await]
-        {
+    for how in [Loses::Answer, Loses::Statement].into_iter().zip(ENDS) {
+        let [first, others] = COMMITS;
+        for (line, queue, worker) in [
+            lose("claim_pool", "workpool", how).await,
+            lose_a_commit(first, how).await,
+            lose_a_commit(others, how).await,
+        ] {
             let found = audit::check(&line.world, &queue).await;
-            assert_eq!((found.succeeded, found.repeated), (queue.len(), 0), "{loses:?}");
+            assert_eq!((found.succeeded, found.repeated), (queue.len(), 0), "{how:?}");
             worker.shutdown().await;
             audit::nobody_is_left(&line.world).await;
         }
@@ -155,7 +163,8 @@ async fn a_claim_that_is_lost_beside_ends_is_handed_back_and_the_ends_stand() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_has_nothing_to_claim_is_in_no_transaction() {
-    let (line, queue, worker) = lose_a_commit(Loses::Statement, ENDS[0]).await;
+    let lost = lose_a_commit(COMMITS[1], (Loses::Statement, ENDS[0]));
+    let (line, queue, worker) = lost.await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(line.world.count(IN_TRANSACTION).await, 0);
     assert_eq!(audit::check(&line.world, &queue).await.succeeded, queue.len());
