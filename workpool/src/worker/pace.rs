@@ -62,8 +62,8 @@ impl Pace {
         fell_asleep
     }
 
-    /// When to look for what is committed late, while it sleeps: a transaction is noticed before it has
-    /// taken twice as long again.
+    /// When to look for what is committed late, while it sleeps: what a transaction has enqueued is found
+    /// before twice the time has passed that this took.
     pub(super) fn late_look(&self, now: Instant) -> Option<Instant> {
         let slept = now.duration_since(self.slept_at?);
         (slept < LATE).then(|| now + slept.max(LATE_FIRST))
