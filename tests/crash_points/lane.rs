@@ -126,8 +126,17 @@ impl Lane {
         if armed {
             command.env("FAILPOINTS_ARMED", self.directory.join("armed"));
         }
+        self.spawn(&case.failpoints(), command)
+    }
+
+    fn spawn(&self, failpoints: &str, mut command: Command) -> Process {
         let hits = self.directory.join("hits");
-        Process::spawn(command.env("FAILPOINTS", case.failpoints()).env("FAILPOINTS_HITS", hits))
+        Process::spawn(command.env("FAILPOINTS", failpoints).env("FAILPOINTS_HITS", hits))
+    }
+
+    /// A worker with these failpoints, under a lease that no recovery can hide behind.
+    pub(crate) fn faulty(&self, failpoints: &str) -> Process {
+        self.spawn(failpoints, self.worker_command(&["lease=60000"]))
     }
 
     /// The worker under test; `later`: its failpoint does nothing until it is armed.
@@ -148,8 +157,13 @@ impl Lane {
 
     fn hits(&self, case: &Case) -> usize {
         let line = format!("{} {}", case.row.point, case.fault.action());
+        self.all_hits().into_iter().filter(|hit| *hit == line).count()
+    }
+
+    /// The failpoints that were hit, each with what was done there.
+    pub(crate) fn all_hits(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.directory.join("hits")).unwrap_or_default();
-        text.lines().filter(|hit| **hit == line).count()
+        text.lines().map(str::to_owned).collect()
     }
 
     /// Waits until the failpoint was hit: a case that passes none shows nothing.

@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "what failed and how to try it again, and the count")]
 
+mod begin;
 mod call;
 mod case;
 mod fault;
@@ -112,12 +113,26 @@ async fn play(lane: &Lane, case: &Case) {
     }
 }
 
+#[tokio::test]
+async fn what_many_items_begin_with_is_not_handed_back_meanwhile() {
+    let server = Postgres::start().await.unwrap();
+    let lane = Lane::open(&server).await;
+    for _ in 0..10 {
+        lane.clear().await;
+        if begin::play(&lane).await {
+            return lane.tidy_up();
+        }
+    }
+    panic!("no answer was lost while something began");
+}
+
 #[test]
 fn every_failpoint_has_a_row() {
     let source = include_str!("../../workpool/src/failpoint.rs");
     let (_, named) = source.split_once("\npoints! {").unwrap();
     let (named, _) = named.split_once("\n}").unwrap();
     let named: BTreeSet<_> = named.split('"').skip(1).step_by(2).collect();
-    let played: BTreeSet<_> = rows::rows().into_iter().map(|row| row.point).collect();
+    let rows = rows::rows().into_iter().map(|row| row.point);
+    let played: BTreeSet<_> = rows.chain(["begin"]).collect();
     assert_eq!(named, played);
 }

@@ -94,7 +94,7 @@ pub(crate) async fn check_bystander(lane: &Lane, item: Uuid) {
 }
 
 pub(crate) fn entered_once(lane: &Lane, item: Uuid) {
-    assert_eq!(lane.notes().entries(item).len(), 1, "the short one's entries");
+    assert_eq!(lane.notes().entries(item).len(), 1, "entries");
 }
 
 /// It ended once, and its callback took effect once and was told the truth.

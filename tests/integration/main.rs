@@ -21,6 +21,7 @@ mod groups;
 mod hints;
 mod horizon;
 mod inspect;
+mod large;
 mod limits;
 mod obstacles;
 mod plans;

@@ -18,8 +18,9 @@ fn patches() -> Vec<(String, Option<String>)> {
 
 /// Where the targets that a patch may name keep their tests.
 fn folder(target: &str) -> Option<String> {
-    match target.strip_prefix("--test ") {
-        Some(name) => Some(format!("tests/{name}/")),
+    match target.split_once("--test ") {
+        // Before it may be the features that it takes.
+        Some((_, name)) => Some(format!("tests/{name}/")),
         None => (target == "--lib").then(|| "workpool/src/".to_owned()),
     }
 }

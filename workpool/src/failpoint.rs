@@ -55,6 +55,8 @@ points! {
     /// A claim of items.
     CLAIM_SEND = "claim-send";
     CLAIM_DONE = "claim-done";
+    /// What a claim of many items has brought is to be started.
+    BEGIN = "begin";
     /// After a claim without an answer: what is marked as ours is handed back.
     RECONCILE_WRITTEN = "reconcile-written";
     RECONCILE_COMMITTED = "reconcile-committed";

@@ -151,6 +151,33 @@ pub(super) fn policy<I: ColumnIndex<PgRow>>(
     }))
 }
 
+/// The answer to a claim as it came: to read many items takes a while.
+#[derive(Debug)]
+pub(crate) struct Unread(Vec<PgRow>);
+
+impl Unread {
+    pub(crate) const fn items(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Of the item that was due last: when, and when it was claimed.
+    pub(crate) fn last(&self) -> SqlResult<Option<(Timestamp, Timestamp)>> {
+        let times = |row: &PgRow| -> SqlResult<_> {
+            Ok((row.try_get_unchecked(6)?, row.try_get_unchecked(7)?))
+        };
+        self.0.iter().try_fold(None, |last, row| Ok(last.max(Some(times(row)?))))
+    }
+
+    /// The items by due time.
+    pub(crate) fn read(&self) -> SqlResult<Vec<Claimed>> {
+        let mut names = Names::default();
+        let read = self.0.iter().map(|row| Claimed::read(row, &mut names));
+        let mut claimed = read.collect::<SqlResult<Vec<_>>>()?;
+        sort(&mut claimed);
+        Ok(claimed)
+    }
+}
+
 /// What a turn came to.
 #[derive(Debug, Default)]
 pub(crate) struct Turned {
@@ -162,15 +189,15 @@ pub(crate) struct Turned {
 }
 
 impl Store {
-    /// Claims due items, by due time. One statement, one commit: an answer means that they are
-    /// ours, and an error that it is not known (`release_unknown`).
+    /// Claims due items. One statement, one commit: an answer means that they are ours, and an error
+    /// that it is not known (`release_unknown`).
     pub(crate) async fn claim(
         &self,
         conn: &mut PgConnection,
         worker: Uuid,
         asks: &[Ask],
         functions: &[&str],
-    ) -> SqlResult<Vec<Claimed>> {
+    ) -> SqlResult<Unread> {
         failpoint::reach(failpoint::CLAIM_SEND, &mut *conn).await?;
         let sql = self.sql();
         let claim = match asks {
@@ -181,12 +208,9 @@ impl Store {
             _ => claim_arguments(self.query(sql.claim.clone()), worker, asks, functions),
         };
         let rows = claim.fetch_all(&mut *conn).await?;
-        let mut names = Names::default();
-        let read = rows.iter().map(|row| Claimed::read(row, &mut names));
-        let mut claimed = read.collect::<SqlResult<Vec<_>>>()?;
         failpoint::reach(failpoint::CLAIM_DONE, conn).await?;
-        check_and_sort(&mut claimed, asks);
-        Ok(claimed)
+        check(rows.len(), asks);
+        Ok(Unread(rows))
     }
 
     /// Ends work of one fence number as `succeed` does, and claims into the slots that it leaves,
@@ -342,14 +366,19 @@ async fn turned(conn: &mut PgConnection, turn: Statement<'_>, asks: &[Ask]) -> S
             turned.ended = row.try_get(15)?;
         }
     }
-    check_and_sort(&mut turned.claimed, asks);
+    check(turned.claimed.len(), asks);
+    sort(&mut turned.claimed);
     Ok(turned)
 }
 
-/// By due time, as they are to be started; never more than were asked for.
-fn check_and_sort(claimed: &mut [Claimed], asks: &[Ask]) {
+/// Never more than were asked for.
+fn check(claimed: usize, asks: &[Ask]) {
     let asked: i64 = asks.iter().map(|a| a.items).sum();
-    let got = i64::try_from(claimed.len()).unwrap_or(i64::MAX);
+    let got = i64::try_from(claimed).unwrap_or(i64::MAX);
     assert!(got <= asked, "the database claimed {got} items where {asked} were asked for");
+}
+
+/// By due time, as they are to be started.
+fn sort(claimed: &mut [Claimed]) {
     claimed.sort_unstable_by_key(|item| (item.run_at, item.id));
 }

@@ -41,7 +41,7 @@ use crate::error::{Error, Result};
 
 pub(crate) use callbacks::RawCallback;
 pub(crate) use chain::Chain;
-pub(crate) use claim::{Ask, Claimed, Due, Turned};
+pub(crate) use claim::{Ask, Claimed, Due, Turned, Unread};
 pub(crate) use complete::{Ended, Retried};
 pub(crate) use detail::WhyRow;
 pub(crate) use doctor::{HoldRow, RoleRow, ServerRow, TableRow};

@@ -68,6 +68,11 @@ impl PoolState {
         (idle && lent.free > 0).then_some(lent)
     }
 
+    /// Whether it has more to do than slots.
+    pub(crate) fn is_full(&self) -> bool {
+        self.hot && self.usable() <= 0
+    }
+
     /// Whether more of it may end together with what has.
     pub(crate) const fn ends_more(&self) -> bool {
         self.ended > 0 && self.ended < self.running

@@ -153,7 +153,7 @@ impl Turn {
         let (shared, asks) = (&self.shared, &self.asks);
         let ((mut chain, round_trip), begun) = (begun?, Instant::now());
         let claim = chain.step(async |conn| {
-            shared.store().claim(conn, shared.worker, asks, &shared.functions).await
+            shared.store().claim(conn, shared.worker, asks, &shared.functions).await?.read()
         });
         let claimed = claim.await?;
         if let Some(round_trip) = round_trip {

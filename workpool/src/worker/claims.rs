@@ -8,13 +8,15 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use tokio::time::Instant;
 
+use super::begin::{MANY, start};
 use super::bounds::{Survey, Walk};
-use super::dispatcher::{Dispatcher, Event};
-use super::executor;
+use super::dispatcher::{Dispatcher, Event, RECONCILE, RECONCILE_AGAIN};
+use super::held::held;
 use super::pools::PoolState;
-use super::starter;
 use crate::desk::Return;
+use crate::meter;
 use crate::store::{Ask, Claimed, SqlResult};
+use crate::telemetry;
 
 /// Between two looks at what is due next.
 const SOON: Duration = Duration::from_millis(5);
@@ -40,10 +42,38 @@ impl Dispatcher {
             store.claim(conn, worker, &asks, &self.shared.functions).await
         };
         let claimed = self.shared.control(claim).await?;
-        self.start_all(&asks, claimed, now, PoolState::claimed);
-        // What was started goes first: what is to be asked next can wait.
-        tokio::task::yield_now().await;
+        // In the order of their claims.
+        self.begun().await?;
+        match &asks[..] {
+            [ask] if claimed.items() >= MANY => self.begin(ask, claimed, now)?,
+            _ => {
+                let claimed = claimed.read().inspect_err(meter::failed)?;
+                self.start_all(&asks, claimed, now, PoolState::claimed);
+            }
+        }
+        if self.beginning.is_none() {
+            // What was started goes first: what is to be asked next can wait.
+            tokio::task::yield_now().await;
+        }
         Ok(true)
+    }
+
+    /// After a claim without an answer: hands back what is marked as ours and was never entered.
+    pub(super) async fn reconcile(&mut self) -> SqlResult<()> {
+        self.begun().await?;
+        let in_hand = self.shared.in_hand();
+        let (store, worker) = (self.shared.store(), self.shared.worker);
+        let held = held(&self.pools);
+        let release = async |conn: &mut PgConnection| {
+            store.release_unknown(conn, worker, &in_hand, &held).await
+        };
+        for id in self.shared.control(release).await? {
+            telemetry::released(id, "the answer to its claim was lost, so it was not entered");
+        }
+        let pause = if self.uncertain { RECONCILE_AGAIN } else { RECONCILE };
+        self.reconcile_at = Instant::now() + pause;
+        self.uncertain = false;
+        Ok(())
     }
 
     /// Takes in the answer to a claim, and starts what it claimed.
@@ -70,7 +100,7 @@ impl Dispatcher {
             let walk = Walk { since: ask.since, took, last, full };
             if let Some(pool) = self.pools.get_mut(&ask.pool) {
                 note(pool, items, &walk, ask.asleep, begun);
-                self.start(&ask.pool, rows);
+                start(&self.shared, &ask.pool, rows);
             }
         }
     }
@@ -82,17 +112,11 @@ impl Dispatcher {
         // When this is over, whoever ends the worker hands back what is marked as ours.
         let starts = !claimed.is_empty() && !self.is_closed();
         match self.pools.get_mut(&name) {
-            Some(_) if starts => self.start(&name, claimed),
+            Some(_) if starts => start(&self.shared, &name, claimed),
             Some(pool) => pool.running -= i64::try_from(ids.len()).unwrap_or(i64::MAX),
             None => self.uncertain |= !claimed.is_empty(),
         }
         self.shared.desk.settle(&ids);
-    }
-
-    /// Starts what was claimed of one pool, in order.
-    fn start(&self, name: &Arc<str>, rows: Vec<Claimed>) {
-        self.shared.meter.claimed(name, i64::try_from(rows.len()).unwrap_or(i64::MAX));
-        starter::start_all(&self.shared, executor::take_all(&self.shared, rows, name));
     }
 
     /// Asks the pools that want it, and now and then all, what is due. True: there is something to

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -36,12 +37,26 @@ pub(crate) async fn run(
             // What has come is written first.
             biased;
             _ = inbox.recv_many(&mut batch, BATCH) => {
+                if !shared.awaited.were() {
+                    gather(&mut inbox, &mut batch).await;
+                }
                 // With room for as many as there were.
                 let next = Vec::with_capacity(batch.len());
                 write_all(&shared, std::mem::replace(&mut batch, next)).await;
             }
             () = ended.cancelled() => break,
         }
+    }
+}
+
+/// What was started together often ends together: while no slot is waited for, the others are let on
+/// as long as more of them end each time.
+async fn gather(inbox: &mut mpsc::UnboundedReceiver<End>, batch: &mut Vec<End>) {
+    let mut more = true;
+    while more && batch.len() < BATCH {
+        tokio::task::yield_now().await;
+        let ends = inbox.recv_many(batch, BATCH - batch.len()).now_or_never();
+        more = ends.is_some_and(|ends| ends > 0);
     }
 }
 
@@ -83,6 +98,7 @@ fn write(shared: &Arc<Shared>, group: (i32, Step), mut ends: Vec<End>) -> BoxFut
         loop {
             let error = match send(shared, group, &ends, resent).await {
                 Ok(sent) => {
+                    shared.awaited.written();
                     backoff.succeeded();
                     return book(shared, group.1, ends, sent, resent).await;
                 }

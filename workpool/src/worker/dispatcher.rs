@@ -12,6 +12,7 @@ use sqlx::postgres::PgConnection;
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::begin::Beginning;
 use super::beside::Beside;
 use super::bounds::Survey;
 use super::ends::{End, Writer};
@@ -22,7 +23,6 @@ use crate::backoff::Backoff;
 use crate::desk::Return;
 use crate::hub::{Hint, Topic, next_hint};
 use crate::store::{PoolSync, SlotAsk, SqlResult, is_locked};
-use crate::telemetry;
 
 /// What others tell the dispatcher.
 #[derive(Debug)]
@@ -58,9 +58,11 @@ pub(crate) struct Dispatcher {
     /// When to ask next what is marked as ours without our knowing: at once after an error, again
     /// a little later, since the server may run a claim after the client has given it up, and
     /// now and then in any case.
-    reconcile_at: Instant,
+    pub(super) reconcile_at: Instant,
     /// Nothing is started before that was done.
     pub(super) uncertain: bool,
+    /// What the last claim has brought, while it is read and begun.
+    pub(super) beginning: Option<Beginning>,
     /// When to look at all pools, whatever they say.
     pub(super) poll_at: Instant,
     /// Not before that, so that one look serves many.
@@ -96,6 +98,7 @@ impl Dispatcher {
             owed: Vec::new(),
             reconcile_at: Instant::now() + RECONCILE,
             uncertain: false,
+            beginning: None,
             poll_at: Instant::now(),
             peek_at: Instant::now(),
             surveys: false,
@@ -127,6 +130,8 @@ impl Dispatcher {
                 }
             }
         }
+        // It has begun; where it could not be read, whoever ends the worker hands it back.
+        let _ = self.begun().await;
         self.hand_over();
         self.beside.end().await;
     }
@@ -254,23 +259,6 @@ impl Dispatcher {
         Ok(turned || due || claimed)
     }
 
-    /// After a claim without an answer: hands back what is marked as ours and was never entered.
-    async fn reconcile(&mut self) -> SqlResult<()> {
-        let in_hand = self.shared.in_hand();
-        let (store, worker) = (self.shared.store(), self.shared.worker);
-        let held = held(&self.pools);
-        let release = async |conn: &mut PgConnection| {
-            store.release_unknown(conn, worker, &in_hand, &held).await
-        };
-        for id in self.shared.control(release).await? {
-            telemetry::released(id, "the answer to its claim was lost, so it was not entered");
-        }
-        let pause = if self.uncertain { RECONCILE_AGAIN } else { RECONCILE };
-        self.reconcile_at = Instant::now() + pause;
-        self.uncertain = false;
-        Ok(())
-    }
-
     /// Gives slots back that others wait for.
     async fn make_room(&mut self) -> SqlResult<()> {
         let surplus = self.pools.values().filter_map(|p| Some((&*p.name, p.surplus()?)));
@@ -383,6 +371,7 @@ impl Dispatcher {
         };
         let shared = Arc::clone(&self.shared);
         shared.desk.open();
+        shared.awaited.set(self.pools.values().any(PoolState::is_full));
         let told = tokio::select! {
             Some(event) = self.events.recv() => Some(Ok(event)),
             hint = next_hint(&mut self.hints) => Some(Err(hint)),
@@ -390,6 +379,7 @@ impl Dispatcher {
             () = shared.stop.cancelled() => None,
             () = shared.lease.lost.cancelled() => None,
         };
+        shared.awaited.set(false);
         self.take_back();
         match told {
             Some(Ok(event)) => self.take_in(event),

@@ -7,6 +7,8 @@
 mod after;
 mod ahead;
 mod asks;
+mod awaited;
+mod begin;
 #[cfg(feature = "testing")]
 pub(crate) mod bench;
 mod beside;

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::Settings;
+use super::awaited::Awaited;
 use super::caution::Caution;
 use super::connections::Connections;
 use super::dispatcher::Event;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     /// What it lends to whoever enqueues.
     pub(crate) desk: Arc<Desk>,
     waiting: Mutex<HashMap<Arc<str>, Writer>>,
+    pub(crate) awaited: Awaited,
 }
 
 /// An item that is ours.
@@ -153,6 +155,7 @@ impl Shared {
             logs: Mutex::default(),
             watched: Mutex::default(),
             waiting: Mutex::default(),
+            awaited: Awaited::default(),
         };
         let inboxes = Inboxes { ends: ends_in, events: events_in, callbacks: callbacks_in };
         (Arc::new(shared), inboxes)
