@@ -162,10 +162,13 @@ impl Unread {
 
     /// Of the item that was due last: when, and when it was claimed.
     pub(crate) fn last(&self) -> SqlResult<Option<(Timestamp, Timestamp)>> {
-        let times = |row: &PgRow| -> SqlResult<_> {
-            Ok((row.try_get_unchecked(6)?, row.try_get_unchecked(7)?))
-        };
-        self.0.iter().try_fold(None, |last, row| Ok(last.max(Some(times(row)?))))
+        let Some(first) = self.0.first() else { return Ok(None) };
+        let mut last: Timestamp = first.try_get_unchecked(6)?;
+        for row in &self.0 {
+            last = last.max(row.try_get_unchecked(6)?);
+        }
+        // One statement has claimed them all.
+        Ok(Some((last, first.try_get_unchecked(7)?)))
     }
 
     /// The items by due time.

@@ -63,9 +63,10 @@ impl Item {
     }
 
     /// Its function is entered now: for the first time, if its transaction is run again.
-    pub(crate) fn entered(&self) {
+    pub(crate) fn entered(&self, now: Instant) {
         self.announced.call_once(|| {
-            let here = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(0);
+            let here = now.saturating_duration_since(self.started).as_millis();
+            let here = i64::try_from(here).unwrap_or(0);
             let lag_ms = self.row.lag_ms().saturating_add(here);
             telemetry::started(&self.log, self.fields(), lag_ms);
             self.meter.started(lag_ms);
@@ -178,7 +179,8 @@ async fn execute(shared: &Arc<Shared>, item: &Item) -> Option<Verdict> {
     };
     failpoint::pass(failpoint::ENTER).await;
     // Before the entry, once more: whoever has taken over may have entered it already.
-    if !shared.lease.is_valid() || shared.abort.is_cancelled() {
+    let now = Instant::now();
+    if !shared.lease.is_valid_at(now) || shared.abort.is_cancelled() {
         telemetry::released(item.row.id, "the lease of this worker may have run out");
         return Some(Verdict::Release);
     }
@@ -186,7 +188,7 @@ async fn execute(shared: &Arc<Shared>, item: &Item) -> Option<Verdict> {
         Handler::Action(run) => {
             let attempt = shared.attempt(item.row.id, item.key(), &item.canceled);
             let ctx = ActionCtx { attempt };
-            item.entered();
+            item.entered(now);
             let body = async { run(&ctx, &item.row.args).await };
             let ran = guard::run(body, entry.spec.timeout, &shared.abort).await;
             Some(action_verdict(ran, item.row.retry, item.row.attempt))

@@ -1,5 +1,7 @@
 //! What one transaction is for: a mutation or a callback, its body, and its end.
 
+use std::time::Instant;
+
 use sqlx::postgres::PgConnection;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -59,7 +61,7 @@ impl Job<'_> {
 
     pub(crate) fn entered(&self) {
         if let Self::Mutation(item, _) = self {
-            item.entered();
+            item.entered(Instant::now());
         }
     }
 

@@ -40,7 +40,13 @@ impl Lease {
 
     /// Whether nobody else can have taken over yet.
     pub(crate) fn is_valid(&self) -> bool {
-        let now = u64::try_from(self.base.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.is_valid_at(Instant::now())
+    }
+
+    /// The same for one who has just looked at the clock.
+    pub(crate) fn is_valid_at(&self, now: Instant) -> bool {
+        let now = now.saturating_duration_since(self.base);
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
         now < self.valid_until.load(Ordering::Acquire) && !self.lost.is_cancelled()
     }
 }

@@ -1,6 +1,8 @@
 //! Runs queries: a body in a read-only transaction. It has nothing to commit, so its end, which
 //! writes, goes the way of an action's.
 
+use std::time::Instant;
+
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
@@ -70,7 +72,7 @@ async fn conduct(
     let bodies = &shared.connections.bodies;
     let begin = conn.begin_with(shared.connections.begin_reading.clone());
     let mut tx = bodies.in_time(begin).await.map_err(Tried::Unreachable)?;
-    item.entered();
+    item.entered(Instant::now());
     let mut ctx = QueryCtx { attempt, conn: &mut tx };
     let body = async { handler(&mut ctx, &item.row.args).await };
     match guard::run(body, spec.timeout, &shared.cut).await {

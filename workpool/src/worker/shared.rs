@@ -1,5 +1,6 @@
 //! What the tasks of one life of a worker share. Holds state; decides nothing.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -200,8 +201,10 @@ impl Shared {
     pub(crate) fn put_down<'e>(&self, ends: impl IntoIterator<Item = &'e End>) {
         let mut in_hand = locked(&self.in_hand);
         for end in ends {
-            if in_hand.get(&end.id).is_some_and(|held| held.fence == end.fence) {
-                in_hand.remove(&end.id);
+            if let Entry::Occupied(held) = in_hand.entry(end.id)
+                && held.get().fence == end.fence
+            {
+                held.remove();
             }
         }
     }

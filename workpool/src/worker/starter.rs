@@ -46,15 +46,18 @@ fn next(queue: &Queue) -> Option<Taken> {
 /// Begins one after another, as long as they end at once.
 async fn begin(shared: Arc<Shared>, queue: Arc<Queue>) {
     let mut place = Box::pin(OptionFuture::default());
-    let (mut short, mut begun) = (true, 0);
+    let (mut short, mut begun, mut at) = (true, 0, Instant::now());
     while short && let Some(one) = next(&queue) {
-        let at = Instant::now();
         let begins = || {
             place.set(Some(executor::attempt(Arc::clone(&shared), one)).into());
             place.as_mut().now_or_never()
         };
         match catch_unwind(AssertUnwindSafe(begins)) {
-            Ok(Some(_)) => short = at.elapsed() < SHORT,
+            Ok(Some(_)) => {
+                let over = Instant::now();
+                short = over - at < SHORT;
+                at = over;
+            }
             Ok(None) => {
                 let waits = std::mem::replace(&mut place, Box::pin(OptionFuture::default()));
                 shared.attempts.spawn(waits);
@@ -67,6 +70,7 @@ async fn begin(shared: Arc<Shared>, queue: Arc<Queue>) {
         begun += 1;
         if begun % TURN == 0 {
             tokio::task::yield_now().await;
+            at = Instant::now();
         }
     }
     // Neither will the others end at once, probably.
