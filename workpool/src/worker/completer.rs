@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -22,6 +22,8 @@ use crate::telemetry;
 
 /// The most ends of one statement.
 const BATCH: usize = 1000;
+/// How long what has ended may wait for others that end.
+const LINGER: Duration = Duration::from_millis(2);
 /// Between tries for a row that somebody keeps locked.
 const LOCKED: Duration = Duration::from_millis(500);
 
@@ -50,10 +52,10 @@ pub(crate) async fn run(
 }
 
 /// What was started together often ends together: while no slot is waited for, the others are let on
-/// as long as more of them end each time.
+/// as long as more of them end each time, and not for long.
 async fn gather(inbox: &mut mpsc::UnboundedReceiver<End>, batch: &mut Vec<End>) {
-    let mut more = true;
-    while more && batch.len() < BATCH {
+    let (begun, mut more) = (Instant::now(), true);
+    while more && batch.len() < BATCH && begun.elapsed() < LINGER {
         tokio::task::yield_now().await;
         let ends = inbox.recv_many(batch, BATCH - batch.len()).now_or_never();
         more = ends.is_some_and(|ends| ends > 0);
