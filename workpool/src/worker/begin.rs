@@ -2,6 +2,7 @@
 //! beside the next claim: the server works at that meanwhile.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -33,27 +34,30 @@ pub(super) fn start(shared: &Arc<Shared>, pool: &Arc<str>, rows: Vec<Claimed>) {
 
 impl Dispatcher {
     /// Takes in the answer to a claim of many items, and starts them.
-    pub(super) fn begin(&mut self, ask: &Ask, claimed: Unread, sent: Instant) -> SqlResult<()> {
+    pub(super) fn begin(
+        &mut self,
+        ask: &Ask,
+        claimed: Unread,
+        (sent, took): (Instant, Duration),
+    ) -> SqlResult<()> {
         let items = i64::try_from(claimed.items()).unwrap_or(i64::MAX);
         let (last, full) = (claimed.last()?, items >= ask.items);
-        let walk = Walk { since: ask.since, took: sent.elapsed(), last, full };
+        let walk = Walk { since: ask.since, took, last, full };
         let Some(pool) = self.pools.get_mut(&ask.pool) else { return Ok(()) };
         pool.claimed(items, &walk, ask.asleep, sent);
         // What has ended meanwhile leaves slots.
         self.drain();
         let claims = self.pools.get(&ask.pool).is_some_and(|p| p.claimable(Instant::now()) > 0);
         let (shared, pool) = (Arc::clone(&self.shared), Arc::clone(&ask.pool));
+        let begin = move || claimed.read().map(|rows| start(&shared, &pool, rows));
         if !claims {
-            let begun = claimed.read().map(|rows| start(&shared, &pool, rows));
-            return self.taken_in(&pool, items, begun);
+            return self.taken_in(&ask.pool, items, begin());
         }
-        let name = Arc::clone(&pool);
         let task = self.shared.attempts.spawn(async move {
             failpoint::pass(failpoint::BEGIN).await;
-            start(&shared, &name, claimed.read()?);
-            Ok(())
+            begin()
         });
-        self.beginning = Some(Beginning { pool, items, task });
+        self.beginning = Some(Beginning { pool: Arc::clone(&ask.pool), items, task });
         Ok(())
     }
 

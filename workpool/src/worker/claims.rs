@@ -42,13 +42,14 @@ impl Dispatcher {
             store.claim(conn, worker, &asks, &self.shared.functions).await
         };
         let claimed = self.shared.control(claim).await?;
+        let time = (now, now.elapsed());
         // In the order of their claims.
         self.begun().await?;
         match &asks[..] {
-            [ask] if claimed.items() >= MANY => self.begin(ask, claimed, now)?,
+            [ask] if claimed.items() >= MANY => self.begin(ask, claimed, time)?,
             _ => {
                 let claimed = claimed.read().inspect_err(meter::failed)?;
-                self.start_all(&asks, claimed, now, PoolState::claimed);
+                self.start_all(&asks, claimed, time, PoolState::claimed);
             }
         }
         if self.beginning.is_none() {
@@ -76,12 +77,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes in the answer to a claim, and starts what it claimed.
+    /// Takes in the answer to a claim, which was begun then and took so long, and starts what it claimed.
     pub(super) fn start_all(
         &mut self,
         asks: &[Ask],
         claimed: Vec<Claimed>,
-        begun: Instant,
+        (begun, took): (Instant, Duration),
         note: Note,
     ) {
         let mut found: HashMap<Arc<str>, Vec<Claimed>> = HashMap::new();
@@ -92,7 +93,6 @@ impl Dispatcher {
                 found.entry(Arc::clone(&row.pool)).or_default().push(row);
             }
         }
-        let took = begun.elapsed();
         for ask in asks {
             let rows = found.remove(&ask.pool).unwrap_or_default();
             let items = i64::try_from(rows.len()).unwrap_or(i64::MAX);

@@ -157,7 +157,8 @@ impl Dispatcher {
                 self.look_ahead(&turn, turned.marked);
                 let marked = turn.way == Way::Marked;
                 let note = if marked { PoolState::claimed_marked } else { PoolState::claimed };
-                self.start_all(&turn.asks, turned.claimed, turn.begun, note);
+                let time = (turn.begun, turn.begun.elapsed());
+                self.start_all(&turn.asks, turned.claimed, time, note);
                 // What is started need not wait for the books of what has ended.
                 self.book(&std::mem::take(&mut turn.ends), &turned.ended, ended.into_keys());
                 Ok(())
